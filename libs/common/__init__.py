@@ -1,0 +1,1 @@
+"""What every service is built from: messages, log, relay, inbox, bus, sealing, telemetry."""

@@ -1,0 +1,97 @@
+"""Connections of a service: `system` for its own work, `reader` for callers under row-level security."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg_pool import AsyncConnectionPool
+from sqlalchemy import URL, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from libs.common.errors import Unavailable
+
+LOST = (OperationalError, psycopg.OperationalError, OSError)
+_OPTIONS = "-c idle_in_transaction_session_timeout=5s -c lock_timeout=3s -c statement_timeout=15s"
+
+
+class Database:
+    """One service's database with two roles; opens connections when they are first needed."""
+
+    def __init__(
+        self, server_url: str, service: str, system_password: str, reader_password: str,
+        prefix: str = "troth_",
+    ) -> None:  # fmt: skip
+        self.service, self._server = service, urlsplit(server_url)
+        self.name = f"{prefix}{service}"
+        self._passwords = {"system": system_password, "reader": reader_password}
+        self.system: AsyncEngine = self._engine("system", extra=3)
+        self.reader: AsyncEngine = self._engine("reader", extra=4)
+        self.hot = AsyncConnectionPool(
+            self.conninfo("system"), min_size=1, max_size=3, open=False, timeout=5,
+            kwargs={"autocommit": True, "prepare_threshold": 1}, name=f"{service}-log",
+            check=AsyncConnectionPool.check_connection,
+        )  # fmt: skip
+
+    def _engine(self, role: str, extra: int) -> AsyncEngine:
+        url = URL.create(
+            "postgresql+psycopg", f"{self.service}_{role}", self._passwords[role],
+            self._server.hostname, self._server.port or 5432, self.name,
+        )  # fmt: skip
+        arguments = {"options": _OPTIONS, "connect_timeout": 5, "application_name": self.service}
+        return create_async_engine(
+            url, pool_size=1, max_overflow=extra, pool_pre_ping=True, pool_timeout=5,
+            connect_args=arguments,
+        )  # fmt: skip
+
+    def conninfo(self, role: str) -> str:
+        return psycopg.conninfo.make_conninfo(
+            host=self._server.hostname, port=self._server.port or 5432,
+            dbname=self.name, user=f"{self.service}_{role}",
+            password=self._passwords[role], options=_OPTIONS, connect_timeout=5,
+            application_name=self.service,
+        )  # fmt: skip
+
+    async def open(self) -> None:
+        await self.hot.open()
+
+    async def close(self) -> None:
+        await self.hot.close()
+        await self.system.dispose()
+        await self.reader.dispose()
+
+    @asynccontextmanager
+    async def read(self, organization: str) -> AsyncIterator[AsyncConnection]:
+        """A connection that sees one organization's rows only (`reader`, SET LOCAL)."""
+        with unavailable("store"):
+            async with self.reader.begin() as connection:
+                await connection.execute(
+                    text("select set_config('app.org', :org, true)"), {"org": organization}
+                )
+                yield connection
+
+    @asynccontextmanager
+    async def work(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction of the service's own work, over all organizations (`system`)."""
+        with unavailable("store"):
+            async with self.system.begin() as connection:
+                yield connection
+
+
+class unavailable:  # noqa: N801 - reads as a sentence: `with unavailable("store"):`
+    """Turns a lost server into a refusal that names the part."""
+
+    def __init__(self, part: str) -> None:
+        self.part = part
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        lost = isinstance(error, LOST) or (
+            isinstance(error, DBAPIError) and error.connection_invalidated
+        )
+        if lost and error is not None:
+            raise Unavailable(f"the {self.part} does not answer", part=self.part) from error

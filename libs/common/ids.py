@@ -1,0 +1,76 @@
+"""Identifiers: time-ordered UUIDs, public ids with a prefix, and ids derived from a name."""
+
+import hashlib
+import secrets
+import time
+import uuid
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+PREFIXES = frozenset(
+    [
+        "org",
+        "per",
+        "ses",
+        "key",
+        "wf",
+        "exe",
+        "call",
+        "sub",
+        "del",
+        "evt",
+        "apv",
+        "rev",
+        "op",
+        "file",
+        "req",
+        "rcp",
+        "inc",
+        "ctl",
+        "ntf",
+        "tim",
+    ]
+)
+
+
+def uuid7() -> uuid.UUID:
+    """A UUID version 7: 48 bits of milliseconds, then random bits."""
+    ms = time.time_ns() // 1_000_000
+    value = (ms << 80) | secrets.randbits(80)
+    value = (value & ~(0xF << 76)) | (7 << 76)
+    value = (value & ~(0x3 << 62)) | (2 << 62)
+    return uuid.UUID(int=value)
+
+
+def public(prefix: str, value: uuid.UUID) -> str:
+    """`evt` and a UUID become `evt_` and 26 characters of Crockford's base 32."""
+    number, out = value.int, []
+    for _ in range(26):
+        out.append(_ALPHABET[number & 31])
+        number >>= 5
+    return f"{prefix}_{''.join(reversed(out))}"
+
+
+def private(public_id: str) -> uuid.UUID:
+    """The UUID inside a public id; ValueError when it holds none."""
+    _, _, text = public_id.partition("_")
+    number = 0
+    if len(text) != 26:
+        raise ValueError("an id has 26 characters behind its prefix")
+    for character in text:
+        number = (number << 5) | _ALPHABET.index(character)
+    return uuid.UUID(int=number & ((1 << 128) - 1))
+
+
+def new(prefix: str) -> str:
+    return public(prefix, uuid7())
+
+
+def derived(prefix: str, *parts: str) -> str:
+    """The same id for the same parts, wherever it is made (names, idempotency keys)."""
+    text = "\x00".join(f"{len(part)}:{part}" for part in parts)
+    digest = hashlib.sha256(text.encode()).digest()
+    return public(prefix, uuid.UUID(bytes=digest[:16]))
+
+
+def derived_uuid(*parts: str) -> uuid.UUID:
+    return private(derived("id", *parts))

@@ -1,0 +1,153 @@
+"""The inbox: takes another service's stream by number; what is missing is read from its log."""
+
+import asyncio
+import contextlib
+import logging
+from typing import Any
+
+import msgspec
+import nats.errors
+from nats.aio.msg import Msg
+from nats.js import api
+
+from libs.common.bus import Bus
+from libs.common.database import LOST
+from libs.common.errors import DomainError, Unavailable
+from libs.common.fields import Count
+from libs.common.messages import Meta, Query, Recorded, decode_batch
+from libs.common.pull import StandingPull, ensure_consumer, ensure_event_stream
+from libs.common.readers import RETRY_S, Gap, Reader, Stopped
+from libs.common.relay import INCARNATION
+
+log = logging.getLogger(__name__)
+TAKE_EVENTS_MAX = 1000
+PAGE_LIMIT = 500
+
+
+class LogPage(Query):
+    """Events of a log after a number; answered by every service at `<service>.query.log-page`."""
+
+    after: Count
+    limit: Count = PAGE_LIMIT
+
+
+class Page(msgspec.Struct):
+    """What the log holds after that number, and where it ends."""
+
+    events: list[Recorded]
+    head: int
+    incarnation: int
+
+
+_decode_page = msgspec.json.Decoder(Page).decode
+
+
+class Inbox:
+    """Feeds one reader from the bus; run by the holder of the service's lease."""
+
+    def __init__(self, reader: Reader, bus: Bus, durable: str) -> None:
+        self.reader, self.bus, self.durable = reader, bus, durable
+        self.producer = reader.producer
+        self._came: asyncio.Queue[Msg] = asyncio.Queue()
+        self._behind = asyncio.Event()
+
+    async def run(self) -> None:
+        await self.reader.restore()
+        pull = StandingPull(
+            self.bus.nc, self.producer.upper(), self.durable, 200, self._came.put_nowait,
+            self._ensure,
+        )  # fmt: skip
+        heads = await self.bus.nc.subscribe(f"{self.producer}.relay.head", cb=self._head)
+        pulling = asyncio.create_task(pull.run())
+        try:
+            await self._guarded(self.catch_up)
+            while True:
+                await self._guarded(self._turn)
+        finally:
+            pulling.cancel()
+            with contextlib.suppress(nats.errors.Error, OSError):
+                await heads.unsubscribe()
+
+    async def _ensure(self) -> None:
+        js = self.bus.js
+        await ensure_event_stream(js, self.producer)
+        await ensure_consumer(js, self.producer.upper(), self.durable, api.AckPolicy.ALL, 1000)
+
+    async def _guarded(self, what: Any) -> None:
+        try:
+            await what()
+        except Stopped:
+            await asyncio.sleep(RETRY_S)
+            await self._guarded(self._restored)
+        except (nats.errors.Error, DomainError, *LOST) as error:
+            log.warning("inbox waits", extra={
+                "reader": self.reader.name, "cause": type(error).__name__})  # fmt: skip
+            self._behind.set()
+            await asyncio.sleep(0.5)
+
+    async def _restored(self) -> None:
+        await self.reader.restore()
+        self._behind.set()
+
+    async def _head(self, message: Msg) -> None:
+        incarnation, _, head = message.data.decode().partition(":")
+        if int(head) > self.reader.head and self.reader.head == self.reader.n:
+            asyncio.get_running_loop().call_later(1.0, self._late, int(head))
+        self.reader.head = int(head)
+        if int(incarnation) != self.reader.incarnation and self.reader.incarnation:
+            self._behind.set()
+
+    def _late(self, head: int) -> None:
+        """A second after the head was said, what has not come by the bus is asked for."""
+        if self.reader.n < head:
+            self._behind.set()
+
+    async def _turn(self) -> None:
+        if self._behind.is_set():
+            self._behind.clear()
+            await self.catch_up()
+        try:
+            first = await asyncio.wait_for(self._came.get(), 0.5)
+        except TimeoutError:
+            return
+        messages, events = [first], decode_batch(first.data)
+        incarnation = int((first.headers or {}).get(INCARNATION, "1"))
+        while not self._came.empty() and len(events) < TAKE_EVENTS_MAX:
+            message = self._came.get_nowait()
+            if int((message.headers or {}).get(INCARNATION, "1")) != incarnation:
+                self._came.put_nowait(message)
+                break
+            messages.append(message)
+            events += decode_batch(message.data)
+        await self._take(_in_order(events), incarnation)
+        await messages[-1].ack()
+
+    async def _take(self, events: list[Recorded], incarnation: int) -> None:
+        try:
+            await self.reader.take(events, incarnation)
+        except Gap as gap:
+            log.info("gap", extra={"reader": self.reader.name, "at": gap.at, "came": gap.came})
+            await self.catch_up()
+
+    async def catch_up(self) -> None:
+        """Reads the producer's log until its head was taken."""
+        while True:
+            answer = await self.bus.ask(
+                LogPage(after=self.reader.n), Meta.system(self.reader.database.service),
+                subject=f"{self.producer}.query.log-page",
+            )  # fmt: skip
+            page = _decode_page(answer.body)
+            if page.incarnation != self.reader.incarnation and self.reader.incarnation:
+                raise Unavailable("the numbers of the producer began anew", part=self.producer)
+            self.reader.head = max(self.reader.head, page.head)
+            if not page.events:
+                return
+            await self.reader.take(page.events, page.incarnation)
+
+
+def _in_order(events: list[Recorded]) -> list[Recorded]:
+    """By number, without the second of two (a redelivered batch may overlap the next)."""
+    seen: dict[int, Recorded] = {}
+    for event in events:
+        seen.setdefault(event.sequence, event)
+    return [seen[n] for n in sorted(seen)]

@@ -1,0 +1,47 @@
+"""How a service gets a data key: asked of identity, still wrapped, kept in memory only."""
+
+from typing import Literal
+
+from libs.common.bus import Bus
+from libs.common.errors import NotFound
+from libs.common.fields import KeyId, OwnerId, SealedSecret
+from libs.common.messages import Message, Meta, Query
+from libs.common.privacy import Fetch, WrappedKey
+
+Purpose = Literal["content", "executions", "secrets", "profile"]
+
+# Who may ask for keys of which purpose; identity checks it, a page of the documentation shows it.
+GRANTS: dict[str, frozenset[str]] = {
+    "identity": frozenset({"content", "profile"}),
+    "workflows": frozenset({"content", "secrets"}),
+    "executor": frozenset({"content", "executions", "secrets"}),
+    "gateway": frozenset({"content", "executions", "secrets"}),
+    "subscriptions": frozenset({"content", "secrets"}),
+    "billing": frozenset(),
+    "audit": frozenset(),
+}
+
+
+class FindKey(Query, type="identity.query.find-key"):
+    """The wrapped data key of an organization or person for one purpose."""
+
+    owner: OwnerId
+    purpose: Purpose
+
+
+class KeyFound(Message):
+    kid: KeyId
+    wrapped: SealedSecret
+
+
+def ask_identity(bus: Bus) -> Fetch:
+    async def fetch(owner: str, purpose: str) -> WrappedKey | None:
+        try:
+            query = FindKey.model_validate({"owner": owner, "purpose": purpose})
+            answer = await bus.ask(query, Meta.system(bus.service))
+        except NotFound:
+            return None
+        found = answer.as_a(KeyFound)
+        return WrappedKey(found.kid, found.wrapped)
+
+    return fetch

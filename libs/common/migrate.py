@@ -1,0 +1,205 @@
+"""Brings a server to what the code expects: roles, databases, log, tables, rights, row-level security.
+
+Every step can be repeated. A projection whose version was raised loses its tables and is rebuilt.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import MetaData, Table
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.sql.ddl import DDLElement
+
+from libs.common.readers import Projection
+
+POSTGRES_MIN = 150000
+LOG_SQL = Path(__file__).with_name("log.sql")
+
+
+@dataclass(frozen=True)
+class Schema:
+    """All that a service keeps in its database.
+
+    Rights of a table follow from `Table.info`: `{"rights": "insert"}` makes it append-only,
+    `{"append": True}` lets the functions of the log write it too. Numbered files in `migrations`
+    run once, after the tables were made.
+    """
+
+    service: str
+    metadata: MetaData
+    migrations: Path | None = None
+    projections: Sequence[Projection] = field(default_factory=tuple)
+    has_log: bool = True
+
+
+def migrate(admin_url: str, schemas: Iterable[Schema], passwords: dict[str, tuple[str, str]],
+            prefix: str = "troth_") -> None:  # fmt: skip
+    """`passwords`: service -> (system, reader). Needs a role that may create roles and databases."""
+    with psycopg.connect(admin_url, autocommit=True) as admin:
+        check_server(admin)
+        for schema in schemas:
+            _roles_and_database(admin, schema.service, passwords[schema.service], prefix)
+            with psycopg.connect(
+                admin_url, dbname=f"{prefix}{schema.service}", autocommit=False
+            ) as connection:
+                _schema(connection, schema)
+
+
+def check_server(admin: psycopg.Connection[Any]) -> None:
+    if admin.info.server_version < POSTGRES_MIN:
+        raise SystemExit(
+            f"PostgreSQL {admin.info.server_version // 10000} is too old: Troth needs 15 or newer"
+        )
+    row = admin.execute(
+        "select rolcreaterole, rolcreatedb, rolsuper from pg_roles where rolname = current_user"
+    ).fetchone()
+    if row is None or not (row[2] or (row[0] and row[1])):
+        raise SystemExit(
+            "the role of TROTH_DATABASE_URL may not create roles and databases: "
+            "grant CREATEROLE and CREATEDB"
+        )
+
+
+def _roles_and_database(
+    admin: psycopg.Connection[Any], service: str, passwords: tuple[str, str], prefix: str
+) -> None:
+    for role, password in (
+        ("owner", None), ("append", None), ("system", passwords[0]), ("reader", passwords[1]),
+    ):  # fmt: skip
+        name = sql.Identifier(f"{service}_{role}")
+        known = admin.execute(
+            "select 1 from pg_roles where rolname = %s", (f"{service}_{role}",)
+        ).fetchone()
+        if not known:
+            admin.execute(sql.SQL("create role {} nologin noinherit").format(name))
+        if password is not None:
+            admin.execute(
+                sql.SQL("alter role {} login password {} nobypassrls connection limit 24").format(
+                    name, sql.Literal(password)
+                )
+            )
+        admin.execute(sql.SQL("grant {} to current_user").format(name))
+    database = f"{prefix}{service}"
+    if not admin.execute("select 1 from pg_database where datname = %s", (database,)).fetchone():
+        admin.execute(
+            sql.SQL("create database {} owner {}").format(
+                sql.Identifier(database), sql.Identifier(f"{service}_owner")
+            )
+        )
+        admin.execute(
+            sql.SQL("revoke all on database {} from public").format(sql.Identifier(database))
+        )
+    admin.execute(
+        sql.SQL("grant connect on database {} to {}, {}").format(
+            sql.Identifier(database),
+            sql.Identifier(f"{service}_system"), sql.Identifier(f"{service}_reader"),
+        )
+    )  # fmt: skip
+
+
+def _schema(connection: psycopg.Connection[Any], schema: Schema) -> None:
+    service = schema.service
+    run = connection.execute
+    run("select pg_advisory_xact_lock(4711)")
+    run(f"set local role {service}_owner".encode())
+    run(f"grant usage, create on schema public to {service}_append".encode())
+    run(f"grant usage on schema public to {service}_system, {service}_reader".encode())
+    if schema.has_log:
+        run(LOG_SQL.read_bytes())
+        _drop_raised(connection, schema.projections)
+    run(
+        "create table if not exists migrations (name text primary key, at timestamptz default now())"
+    )
+    for table in schema.metadata.sorted_tables:
+        run(_text(CreateTable(table, if_not_exists=True)))
+        for index in sorted(table.indexes, key=lambda i: str(i.name)):
+            run(_text(CreateIndex(index, if_not_exists=True)))
+    _numbered(connection, schema.migrations)
+    _rights(connection, schema)
+    connection.commit()
+
+
+def _text(statement: DDLElement) -> bytes:
+    return str(statement.compile(dialect=postgresql.dialect())).encode()
+
+
+def _drop_raised(connection: psycopg.Connection[Any], projections: Sequence[Projection]) -> None:
+    for projection in projections:
+        row = connection.execute(
+            "select version from readers where name = %s", (projection.name,)
+        ).fetchone()
+        if row and row[0] != projection.version:
+            for table in reversed(projection.tables):
+                connection.execute(f"drop table if exists {table.name} cascade".encode())
+            connection.execute("delete from readers where name = %s", (projection.name,))
+
+
+def _numbered(connection: psycopg.Connection[Any], folder: Path | None) -> None:
+    for file in sorted(folder.glob("*.sql")) if folder else []:
+        done = connection.execute("select 1 from migrations where name = %s", (file.name,))
+        if not done.fetchone():
+            connection.execute(file.read_bytes())
+            connection.execute("insert into migrations (name) values (%s)", (file.name,))
+
+
+def _rights(connection: psycopg.Connection[Any], schema: Schema) -> None:
+    service = schema.service
+    run = lambda text: connection.execute(text.format(s=service).encode())  # noqa: E731 - local
+    if schema.has_log:
+        run("grant select on log, heads, commands to {s}_system")
+        run("grant delete on commands to {s}_system")
+        run("grant select, insert, update, delete on readers, leases to {s}_system")
+        run("grant select, insert on log, commands to {s}_append")
+        run("grant select, update on heads to {s}_append")
+        _row_security(connection, service, "log", reader=False)
+        _row_security(connection, service, "commands", reader=False)
+    for table in schema.metadata.sorted_tables:
+        _table_rights(connection, service, table)
+    functions = connection.execute(
+        "select p.oid::regprocedure::text from pg_proc p join pg_namespace n on n.oid ="
+        " p.pronamespace where n.nspname = 'public' and p.prosecdef"
+        " and pg_get_userbyid(p.proowner) = %s",
+        (f"{service}_owner",),
+    ).fetchall()
+    for (function,) in functions:
+        run(f"revoke all on function {function} from public")
+        run(f"grant execute on function {function} to {{s}}_system")
+        connection.execute("reset role")
+        run(f"alter function {function} owner to {{s}}_append")
+        run("set local role {s}_owner")
+
+
+def _table_rights(connection: psycopg.Connection[Any], service: str, table: Table) -> None:
+    rights = {"insert": "select, insert"}.get(
+        table.info.get("rights", ""), "select, insert, update, delete"
+    )
+    connection.execute(f"grant {rights} on {table.name} to {service}_system".encode())
+    if table.info.get("append"):
+        connection.execute(
+            f"grant select, insert, update, delete on {table.name} to {service}_append".encode()
+        )
+    if "org" in table.columns:
+        _row_security(connection, service, table.name, reader=not table.info.get("hidden"))
+    elif table.info.get("shared"):
+        connection.execute(f"grant select on {table.name} to {service}_reader".encode())
+
+
+def _row_security(
+    connection: psycopg.Connection[Any], service: str, table: str, *, reader: bool
+) -> None:
+    run = lambda text: connection.execute(text.encode())  # noqa: E731 - local shorthand
+    run(f"alter table {table} enable row level security")
+    run(f"alter table {table} force row level security")
+    run(f"drop policy if exists own_work on {table}")
+    run(f"create policy own_work on {table} to {service}_system, {service}_append"
+        " using (true) with check (true)")  # fmt: skip
+    run(f"drop policy if exists one_organization on {table}")
+    if reader:
+        run(f"create policy one_organization on {table} for select to {service}_reader"
+            " using (org = current_setting('app.org', true))")  # fmt: skip
+        run(f"grant select on {table} to {service}_reader")

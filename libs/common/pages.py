@@ -1,0 +1,70 @@
+"""Lists: keyset pages over (sort value, id), newest first unless asked otherwise."""
+
+import base64
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+import msgspec
+from pydantic import Field
+from sqlalchemy import ColumnElement, Select, tuple_
+
+from libs.common.errors import Malformed
+from libs.common.fields import Count, DataClass, Meaning
+from libs.common.messages import Message, Query
+
+T = TypeVar("T")
+Place = Annotated[
+    str, Field(max_length=400), Meaning(DataClass.INDIRECT, "place in a list, opaque")
+]
+
+
+class PageQuery(Query):
+    """What every list takes; `after` is what the page before gave as `next`."""
+
+    limit: Annotated[Count, Field(ge=1, le=200)] = 50
+    after: Place | None = None
+    order: Literal["desc", "asc"] = "desc"
+
+
+class Page(Message, Generic[T]):
+    """One page; `next` is None at the end."""
+
+    data: list[T]
+    next: Place | None = None
+
+
+def seek(
+    statement: Select[Any], query: PageQuery, moment: ColumnElement[Any], unique: ColumnElement[Any]
+) -> Select[Any]:
+    """The statement, ordered, from the place on; asks for one row more than the limit."""
+    key = tuple_(moment, unique)
+    if query.after is not None:
+        place = _decode(query.after)
+        statement = statement.where(key < place if query.order == "desc" else key > place)
+    order = [moment.desc(), unique.desc()] if query.order == "desc" else [moment, unique]
+    return statement.order_by(*order).limit(query.limit + 1)
+
+
+def page_of(
+    rows: Sequence[Any], query: PageQuery, place: Callable[[Any], tuple[Any, Any]],
+    shown: Sequence[T] | None = None,
+) -> Page[T]:  # fmt: skip
+    """`rows` as `seek` found them (one more means: there is a next page), shown as `shown`."""
+    kept = list(rows[: query.limit])
+    more = _encode(place(kept[-1])) if len(rows) > query.limit else None
+    data = list(shown[: query.limit]) if shown is not None else kept
+    return Page[Any](data=data, next=more)
+
+
+def _encode(place: tuple[Any, Any]) -> str:
+    parts = [{"t": p.isoformat()} if isinstance(p, datetime) else p for p in place]
+    return base64.urlsafe_b64encode(msgspec.json.encode(parts)).decode()
+
+
+def _decode(text: str) -> tuple[Any, ...]:
+    try:
+        parts = msgspec.json.decode(base64.urlsafe_b64decode(text.encode()))
+        return tuple(datetime.fromisoformat(p["t"]) if isinstance(p, dict) else p for p in parts)
+    except (ValueError, KeyError, TypeError, msgspec.DecodeError):
+        raise Malformed("this cursor was not made by us") from None

@@ -1,0 +1,208 @@
+"""Readers: whoever takes events by number, one row per reader, moved in the handling transaction.
+
+A projection reads the service's own log; an inbox (inbox.py) reads another service's stream.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from sqlalchemy import Table, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.database import LOST, Database
+from libs.common.errors import Unavailable
+from libs.common.eventstore import EventStore
+from libs.common.messages import Event, Recorded
+
+log = logging.getLogger(__name__)
+PAGE_EVENTS = 500
+RETRY_S = 5.0
+E = TypeVar("E", bound=Event)
+Handle = Callable[[AsyncConnection, Sequence[Recorded]], Awaitable[None]]
+On = Callable[[AsyncConnection, Any, Recorded], Awaitable[None]]
+
+
+@dataclass(eq=False)
+class Projection:
+    """A disposable read model; raising `version` rebuilds it from the first event.
+
+    Either `on(EventClass)` per event, or `whole` for a function that takes a batch.
+    `producer` is the service whose events it reads; its own by default.
+    """
+
+    name: str
+    version: int = 1
+    tables: Sequence[Table] = ()
+    producer: str | None = None
+    handlers: dict[str, On] = field(default_factory=dict)
+    batch: Handle | None = None
+
+    def on(self, *kinds: type[Event]) -> Callable[[On], On]:
+        def register(function: On) -> On:
+            for kind in kinds:
+                self.handlers[kind.type] = function
+            return function
+
+        return register
+
+    def whole(self, function: Handle) -> Handle:
+        self.batch = function
+        return function
+
+    async def handle(self, connection: AsyncConnection, events: Sequence[Recorded]) -> None:
+        if self.batch is not None:
+            await self.batch(connection, events)
+            return
+        for recorded in events:
+            if (function := self.handlers.get(recorded.type)) is not None:
+                await function(connection, recorded.event(), recorded)
+
+
+class Reader:
+    """Carries one projection or inbox forward; stops at an event that it can't handle."""
+
+    def __init__(self, projection: Projection, database: Database, producer: str) -> None:
+        self.projection, self.database, self.producer = projection, database, producer
+        self.name = projection.name
+        self.n, self.incarnation, self.head = 0, 0, 0
+        self.stopped: str | None = None
+        self.on_stop: Callable[[str, Recorded, str], Awaitable[None]] | None = None
+        self._moved = asyncio.Condition()
+
+    @property
+    def lag(self) -> int:
+        return max(0, self.head - self.n)
+
+    async def restore(self) -> None:
+        """Where it stood; a raised version begins at the first event."""
+        async with self.database.work() as connection:
+            await connection.execute(
+                text("insert into readers (name, version) values (:name, :version)"
+                     " on conflict do nothing"),
+                {"name": self.name, "version": self.projection.version},
+            )  # fmt: skip
+            row = (await connection.execute(
+                text("select n, incarnation, error from readers where name = :name"),
+                {"name": self.name},
+            )).one()  # fmt: skip
+            self.n, self.incarnation, self.stopped = row.n, row.incarnation, row.error
+
+    async def take(self, events: Sequence[Recorded], incarnation: int) -> None:
+        """Handles events in order; what was taken before is passed over.
+
+        Raises Gap when a number is missing; an event that can't be handled raises Stopped.
+        """
+        try:
+            await self._take(events, incarnation)
+        except (Gap, Unavailable, *LOST):
+            raise
+        except Exception as error:
+            if len(events) == 1:
+                await self._stop(events[0], error)
+                raise Stopped(self.name) from error
+            for event in events:
+                await self.take([event], incarnation)
+
+    async def _take(self, events: Sequence[Recorded], incarnation: int) -> None:
+        async with self.database.work() as connection:
+            row = (await connection.execute(
+                text("select n, incarnation, skip from readers where name = :name for update"),
+                {"name": self.name},
+            )).one()  # fmt: skip
+            at = row.n if row.incarnation in (0, incarnation) else 0
+            fresh = [e for e in events if e.sequence > at]
+            for expected, event in enumerate(fresh, at + 1):
+                if event.sequence != expected:
+                    raise Gap(expected - 1, event.sequence)
+            handled = [e for e in fresh if e.sequence != row.skip]
+            if handled:
+                await self.projection.handle(connection, handled)
+            if fresh:
+                at = fresh[-1].sequence
+                await connection.execute(
+                    text("update readers set n = :n, incarnation = :i, stopped_at = null,"
+                         " error = null, at = now() where name = :name"),
+                    {"n": at, "i": incarnation, "name": self.name},
+                )  # fmt: skip
+        await self._at(at, incarnation)
+
+    async def _at(self, n: int, incarnation: int) -> None:
+        async with self._moved:
+            self.n, self.incarnation, self.stopped = n, incarnation, None
+            self.head = max(self.head, n)
+            self._moved.notify_all()
+
+    async def _stop(self, event: Recorded, error: Exception) -> None:
+        said = f"{type(error).__name__} at {event.sequence} ({event.type})"
+        if self.stopped != said:
+            log.error("reader stopped", extra={"reader": self.name, "event_type": event.type,
+                      "n": event.sequence, "error_type": type(error).__name__}, exc_info=error)  # fmt: skip
+        first, self.stopped = self.stopped != said, said
+        async with self.database.work() as connection:
+            await connection.execute(
+                text("update readers set stopped_at = :n, error = :error, at = now()"
+                     " where name = :name"),
+                {"n": event.sequence, "error": said, "name": self.name},
+            )  # fmt: skip
+        if first and self.on_stop is not None:
+            await self.on_stop(self.name, event, type(error).__name__)
+
+    async def reached(self, n: int, timeout_s: float = 2.0) -> bool:
+        """Waits until number `n` was taken (by this process, or by another one)."""
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        while self.n < n and (left := deadline - asyncio.get_running_loop().time()) > 0:
+            with contextlib.suppress(TimeoutError):
+                async with self._moved:
+                    await asyncio.wait_for(self._moved.wait(), min(left, 0.05))
+                    continue
+            await self.restore()
+        return self.n >= n
+
+    async def reset(self) -> None:
+        """Forgets everything it derived; the next turn begins at the first event."""
+        async with self.database.work() as connection:
+            for table in reversed(self.projection.tables):
+                await connection.execute(table.delete())
+            await connection.execute(
+                text("update readers set n = 0, incarnation = 0, error = null, stopped_at = null"
+                     " where name = :name"), {"name": self.name},
+            )  # fmt: skip
+        self.n = 0
+
+
+class Gap(Exception):
+    """A number is missing between what was taken and what came."""
+
+    def __init__(self, at: int, came: int) -> None:
+        super().__init__(f"at {at}, came {came}")
+        self.at, self.came = at, came
+
+
+class Stopped(Exception):
+    """A reader met an event that it can't handle."""
+
+
+async def follow_own_log(reader: Reader, store: EventStore, woken: asyncio.Event) -> None:
+    """Carries a reader of the service's own log forward, for ever."""
+    await reader.restore()
+    while True:
+        woken.clear()
+        try:
+            events, reader.head, incarnation = await store.page(reader.n, PAGE_EVENTS)
+            if events:
+                await reader.take(events, incarnation)
+                continue
+        except Stopped:
+            await asyncio.sleep(RETRY_S)
+            await reader.restore()
+            continue
+        except (Unavailable, *LOST) as error:
+            log.warning("log unavailable", extra={"reader": reader.name, "cause": str(error)})
+            await asyncio.sleep(0.5)
+            continue
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(woken.wait(), 0.1)

@@ -1,0 +1,138 @@
+"""The relay: publishes a service's log by number, up to a hundred events in one bus message."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+
+import nats.errors
+from nats.js.errors import APIError, NotFoundError
+from sqlalchemy import text
+
+from libs.common.bus import Bus
+from libs.common.database import LOST
+from libs.common.errors import Unavailable
+from libs.common.eventstore import EventStore
+from libs.common.messages import Recorded, encode_batch
+from libs.common.pull import ensure_event_stream
+
+log = logging.getLogger(__name__)
+PAGE_EVENTS = 2000
+MESSAGE_EVENTS_MAX = 100
+MESSAGE_BYTES_MAX = 600_000
+FIRST, LAST, INCARNATION = "Troth-First", "Troth-Last", "Troth-Incarnation"
+
+
+def subject_of(service: str, partition: int = 0) -> str:
+    """Events travel as CloudEvents batches: one subject per log, consumers take all of it."""
+    return f"{service}.event.batch.{partition}"
+
+
+def pack(events: Sequence[Recorded]) -> list[list[Recorded]]:
+    """Messages of at most a hundred events and 600 kB, in order."""
+    out: list[list[Recorded]] = []
+    size = MESSAGE_BYTES_MAX + 1
+    for event in events:
+        weight = len(event.data) + 600
+        if size + weight > MESSAGE_BYTES_MAX or len(out[-1]) >= MESSAGE_EVENTS_MAX:
+            out.append([])
+            size = 0
+        out[-1].append(event)
+        size += weight
+    return out
+
+
+class Ahead(Exception):
+    """The bus holds numbers that this log does not: it was restored without `troth restore`."""
+
+
+class Relay:
+    """Run by the holder of the service's lease; a second one by accident only sends duplicates."""
+
+    def __init__(self, store: EventStore, bus: Bus, woken: asyncio.Event) -> None:
+        self.store, self.bus, self.woken = store, bus, woken
+        self.service = store.database.service
+        self.published = 0
+        self.head = 0
+        self.stopped: str | None = None
+
+    async def run(self) -> None:
+        """Publishes for ever; a lost server is waited for."""
+        ready = False
+        while True:
+            try:
+                if not ready:
+                    await self._begin()
+                    ready = True
+                if await self._turn():
+                    continue
+            except Ahead as error:
+                self.stopped = str(error)
+                log.error("relay stopped", extra={"cause": str(error)})
+                await asyncio.sleep(5)
+                ready = False
+                continue
+            except (TimeoutError, nats.errors.Error, APIError, Unavailable, *LOST) as error:
+                log.warning("relay waits", extra={"cause": type(error).__name__})
+                ready = False
+                await asyncio.sleep(0.3)
+                continue
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.woken.wait(), 0.1)
+            self.woken.clear()
+
+    async def _begin(self) -> None:
+        js = self.bus.js
+        await ensure_event_stream(js, self.service)
+        async with self.store.database.work() as connection:
+            await connection.execute(
+                text("insert into readers (name) values ('relay') on conflict do nothing")
+            )
+            row = await connection.execute(text("select n from readers where name = 'relay'"))
+            self.published = row.scalar_one()
+        _, self.head, incarnation = await self.store.page(self.published, 1)
+        with contextlib.suppress(NotFoundError):
+            last = await js.get_last_msg(self.service.upper(), subject_of(self.service))
+            headers = last.headers or {}
+            there = int(headers.get(LAST, "0"))
+            if int(headers.get(INCARNATION, "0")) == incarnation and there > self.head:
+                raise Ahead(f"the bus is at {there}, the log at {self.head}: run `troth restore`")
+        self.stopped = None
+
+    async def _turn(self) -> bool:
+        """One page; True when there may be more."""
+        events, self.head, incarnation = await self.store.page(self.published, PAGE_EVENTS)
+        if not events:
+            return False
+        js, waiting = self.bus.js, []
+        for batch in pack(events):
+            first, last = batch[0].sequence, batch[-1].sequence
+            headers = {
+                "Nats-Msg-Id": f"{self.service}-{incarnation}-{first}-{last}",
+                "content-type": "application/cloudevents-batch+json",
+                FIRST: str(first), LAST: str(last), INCARNATION: str(incarnation),
+            }  # fmt: skip
+            waiting.append(
+                await js.publish_async(
+                    subject_of(self.service), encode_batch(batch), headers=headers
+                )
+            )
+        await asyncio.wait_for(asyncio.gather(*waiting), 10)
+        self.published = events[-1].sequence
+        async with self.store.database.work() as connection:
+            await connection.execute(text("set local synchronous_commit = off"))
+            await connection.execute(
+                text("update readers set n = :n, at = now() where name = 'relay'"),
+                {"n": self.published},
+            )
+        return len(events) == PAGE_EVENTS
+
+    async def say_head(self) -> None:
+        """Says the head every second, so that a reader notices a lost tail."""
+        while True:
+            with contextlib.suppress(nats.errors.Error, Unavailable, *LOST):
+                _, head, incarnation = await self.store.page(1 << 62, 1)
+                await self.bus.nc.publish(
+                    f"{self.service}.relay.head", f"{incarnation}:{head}".encode()
+                )
+            await asyncio.sleep(1)

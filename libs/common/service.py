@@ -1,0 +1,292 @@
+"""The runtime of a service: connections, handlers, readers, relay, lease, drain."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+import nats.errors
+from faststream.nats import NatsRouter
+from faststream.nats.response import NatsResponse
+from pydantic import BaseModel
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common import lifecycle, telemetry
+from libs.common.bus import Bus, reply
+from libs.common.database import LOST, Database
+from libs.common.decider import Decider
+from libs.common.errors import DomainError, Unavailable
+from libs.common.eventstore import EventStore, Outcome, dumps, stream_of
+from libs.common.inbox import Inbox, LogPage, Page
+from libs.common.keys import ask_identity
+from libs.common.messages import Event, Meta, Recorded
+from libs.common.privacy import Fetch, Forgotten, KeyRing
+from libs.common.readers import Projection, Reader, follow_own_log
+from libs.common.relay import Relay, pack
+from libs.common.settings import Settings, secrets_of
+
+log = logging.getLogger(__name__)
+C = TypeVar("C")
+S = TypeVar("S")
+LEASE_S = 2.0
+ANSWERS = "answers"
+
+
+class Service:
+    """One service in a process; several may share one. Built in `app.py`, run by `run`."""
+
+    def __init__(
+        self, name: str, settings: Settings, *, fetch_key: Fetch | None = None,
+        projections: Sequence[Projection] = (), log: bool = True,
+    ) -> None:  # fmt: skip
+        self.name, self.settings, self.has_log = name, settings, log
+        secrets = secrets_of(name)
+        self.owner = f"{socket.gethostname()}:{os.getpid()}"
+        self.bus = Bus(settings.nats_url, name, name, secrets.nats_password.get_secret_value())
+        self.database = Database(
+            settings.database_url, name, secrets.system_password.get_secret_value(),
+            secrets.reader_password.get_secret_value(), settings.database_prefix,
+        )  # fmt: skip
+        self.store = EventStore(self.database)
+        self.store.appended = self._appended
+        self.keys = KeyRing(settings.kek_bytes, fetch_key or ask_identity(self.bus))
+        self.readers = [Reader(p, self.database, p.producer or name) for p in projections]
+        self.leading = False
+        self.relay: Relay | None = None
+        self._woken: dict[str, asyncio.Event] = {}
+        self._woke_at = 0.0
+        self._tasks: list[asyncio.Task[None]] = []
+        self.background: list[Callable[[], Awaitable[None]]] = []
+        self.lead: list[Callable[[], Awaitable[None]]] = []
+        for reader in self.readers:
+            reader.on_stop = self._reader_stopped
+
+    def include(self, router: NatsRouter) -> None:
+        self.bus.broker.include_router(router)
+
+    async def start(self) -> None:
+        """Opens what is needed and begins to answer; everything else runs in tasks."""
+        await self.database.open()
+        if self.has_log:
+            self._answer_log_pages()
+        await self.bus.start()
+        self._spawn(self._lease(), "lease")
+        for task in self.background:
+            self._spawn(task(), task.__qualname__)
+
+    async def stop(self) -> None:
+        """Stops taking work, lets handlers end, gives the lease back."""
+        self.leading = False
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._give_back()
+        await self.bus.stop()
+        await self.database.close()
+
+    def _spawn(self, work: Any, name: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=f"{self.name}:{name}")
+        task.add_done_callback(self._ended)
+        self._tasks.append(task)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks = [t for t in self._tasks if t is not task]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.critical("task died", extra={"task": task.get_name()}, exc_info=error)
+            os.kill(os.getpid(), 15)
+
+    # -- deciding ---------------------------------------------------------------------------
+
+    async def decide(
+        self, decider: Decider[C, S], stream: str, command: C, meta: Meta, *,
+        answer: Callable[[S, int], BaseModel | dict[str, Any]],
+        reveal: dict[str, Any] | None = None,
+        beside: Callable[[AsyncConnection], Awaitable[None]] | None = None,
+    ) -> NatsResponse:  # fmt: skip
+        """Decides, appends, waits for the views, and answers with the thing as it is now.
+
+        `answer(state, version)` shows the thing; `reveal` adds what is shown once (in a
+        repetition these are null). The answer is kept sealed under the command's id.
+        """
+        key = await self._answer_key(meta)
+
+        def sealed(state: S, version: int) -> str:
+            body = dumps(answer(state, version))
+            if reveal:
+                body = dumps(msgspec.json.decode(body) | dict.fromkeys(reveal))
+            return key.seal(body, ANSWERS) if key else body
+
+        outcome = await self.store.execute(
+            decider, stream, command, meta, answer=sealed, beside=beside
+        )
+        if outcome.replayed:
+            kept = outcome.answer or "{}"
+            body = key.open(kept, ANSWERS) if key and kept.startswith("v1.") else kept
+            return reply(body, outcome.version, replayed=True)
+        await self.seen(outcome)
+        body = answer(outcome.state, outcome.version)
+        if reveal:
+            body = msgspec.json.decode(dumps(body)) | reveal
+        return reply(body, outcome.version)
+
+    async def _answer_key(self, meta: Meta) -> Any:
+        owner = meta.organization if meta.organization != "instance" else meta.actor
+        if meta.command_id is None or not owner.startswith(("org_", "per_")):
+            return None
+        purpose = "content" if owner.startswith("org_") else "profile"
+        try:
+            return await self.keys.key(owner, purpose)
+        except Forgotten:
+            return None
+
+    async def seen(self, outcome: Outcome[Any]) -> None:
+        """Waits until the service's own views show what was just committed."""
+        for reader in self.readers:
+            if reader.producer == self.name and outcome.n:
+                await reader.reached(outcome.n)
+
+    # -- waking and leading -----------------------------------------------------------------
+
+    def _appended(self) -> None:
+        telemetry.APPENDED.labels(self.name).inc()
+        for event in self._woken.values():
+            event.set()
+        if not self.leading and self.bus.connected:
+            now = asyncio.get_running_loop().time()
+            if now - self._woke_at > 0.005:
+                self._woke_at = now
+                self._spawn(self.bus.nc.publish(f"{self.name}.relay.wake", b""), "wake")
+
+    async def _lease(self) -> None:
+        """Takes and renews the lease by the database's clock; leads while it holds."""
+        led: list[asyncio.Task[None]] = []
+        while True:
+            held = False
+            with contextlib.suppress(Unavailable, TimeoutError, *LOST):
+                async with asyncio.timeout(LEASE_S / 2):
+                    held = await self._take_lease()
+            if held and not led:
+                self.leading = True
+                led = [self._spawn(work, name) for name, work in self._leading_work()]
+            elif not held and led:
+                self.leading = False
+                for task in led:
+                    task.cancel()
+                await asyncio.gather(*led, return_exceptions=True)
+                led = []
+            self._measure()
+            await asyncio.sleep(LEASE_S / 3)
+
+    async def _take_lease(self) -> bool:
+        async with self.database.work() as connection:
+            row = await connection.execute(
+                text("insert into leases as l (name, owner, until)"
+                     " values ('lead', :me, now() + make_interval(secs => :s))"
+                     " on conflict (name) do update set owner = :me, until = excluded.until"
+                     " where l.owner = :me or l.until < now() returning 1"),
+                {"me": self.owner, "s": LEASE_S},
+            )  # fmt: skip
+            return row.first() is not None
+
+    async def _give_back(self) -> None:
+        with contextlib.suppress(Unavailable, *LOST):
+            async with self.database.work() as connection:
+                await connection.execute(
+                    text("delete from leases where owner = :me"), {"me": self.owner}
+                )
+
+    def _leading_work(self) -> list[tuple[str, Any]]:
+        work: list[tuple[str, Any]] = []
+        if self.has_log:
+            self._woken["relay"] = asyncio.Event()
+            self.relay = Relay(self.store, self.bus, self._woken["relay"])
+            work += [("relay", self.relay.run()), ("head", self.relay.say_head())]
+            work += [("wake", self._listen_for_wakes()), ("prune", self._prune())]
+        for reader in self.readers:
+            if reader.producer == self.name:
+                woken = self._woken[reader.name] = asyncio.Event()
+                work.append((reader.name, follow_own_log(reader, self.store, woken)))
+            else:
+                durable = f"{self.name}-{reader.name.replace('_', '-')}"
+                work.append((reader.name, Inbox(reader, self.bus, durable).run()))
+        return work + [(f.__qualname__, f()) for f in self.lead]
+
+    async def _listen_for_wakes(self) -> None:
+        async def wake(_: Any) -> None:
+            for event in self._woken.values():
+                event.set()
+
+        subscription = await self.bus.nc.subscribe(f"{self.name}.relay.wake", cb=wake)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            with contextlib.suppress(nats.errors.Error, OSError):
+                await subscription.unsubscribe()
+
+    async def _prune(self) -> None:
+        while True:
+            with contextlib.suppress(Unavailable, *LOST):
+                async with self.database.work() as connection:
+                    await connection.execute(
+                        text("delete from commands where at < now() - interval '25 hours'")
+                    )
+            await asyncio.sleep(3600)
+
+    # -- what others may ask of every service -----------------------------------------------
+
+    def _answer_log_pages(self) -> None:
+        router = NatsRouter()
+
+        @router.subscriber(f"{self.name}.query.log-page", queue=self.name)
+        async def log_page(query: LogPage) -> NatsResponse:
+            found, head, incarnation = await self.store.page(query.after, min(query.limit, 500))
+            fits = pack(found)[0] if found else []
+            return reply(msgspec.json.encode(Page(fits, head, incarnation)).decode())
+
+        self.include(router)
+
+    # -- health -----------------------------------------------------------------------------
+
+    async def _reader_stopped(self, reader: str, event: Recorded, kind: str) -> None:
+        if self.has_log:
+            made = lifecycle.of(self.name).reader_stopped(
+                reader=reader, event_id=event.id, n=event.sequence, error_type=kind.lower()
+            )
+            await self.append_system(stream_of("readers", "instance", self.name), made)
+
+    async def append_system(
+        self, stream: str, *events: Event, organization: str = "instance"
+    ) -> None:
+        """Appends facts that need no decision (`service-started`, `reader-stopped`)."""
+        decider: Decider[None, None] = Decider(None, lambda c, s: events, lambda s, e: s)
+        meta = Meta.system(self.name, organization)
+        await self.store.execute(decider, stream, None, meta)
+
+    def _measure(self) -> None:
+        for reader in self.readers:
+            telemetry.READER_LAG.labels(self.name, reader.name).set(reader.lag)
+            telemetry.READER_STOPPED.labels(self.name, reader.name).set(bool(reader.stopped))
+
+    async def ready(self) -> dict[str, str]:
+        """Each part with `ok`, or what is wrong with it."""
+        parts = {f"{self.name}.bus": "ok" if self.bus.connected else "not connected"}
+        try:
+            async with asyncio.timeout(2), self.database.work() as connection:
+                await connection.execute(
+                    text("select 1 from heads" if self.has_log else "select 1")
+                )
+            parts[f"{self.name}.store"] = "ok"
+        except (DomainError, TimeoutError, *LOST) as error:
+            parts[f"{self.name}.store"] = f"does not answer ({type(error).__name__})"
+        for reader in self.readers:
+            said = reader.stopped or ("ok" if reader.lag < 10_000 else f"{reader.lag} behind")
+            parts[f"{self.name}.reader.{reader.name}"] = said
+        if self.relay is not None and self.relay.stopped:
+            parts[f"{self.name}.relay"] = self.relay.stopped
+        return parts

@@ -1,0 +1,1 @@
+"""The services of Troth; they meet only in contracts."""

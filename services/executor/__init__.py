@@ -1,0 +1,1 @@
+"""The executor: runs workflows, once, whatever happens."""

@@ -1,0 +1,60 @@
+"""What goes over the WORK queue: a start with its reply inbox, and the answer to it."""
+
+from typing import Any, Literal
+
+import msgspec
+
+SUBJECT = "executor.work.start"
+STREAM = "WORK"
+DURABLE = "executor"
+PURPOSE = "executions"
+
+
+class Start(msgspec.Struct, omit_defaults=True):
+    """One start. `payload` is sealed by the sender for the stream `call-<org>-<call>` under the
+    organization's key of purpose `executions`: for a webhook `{"body": …, "headers": {…},
+    "query": {…}}` (only listed headers and query values), by hand `{"input": …}`.
+
+    `execution` is `derived("exe", organization, "hook" or "manual", path or workflow id, key)`;
+    `key_digest`, `body_digest` are keyed digests (`DataKey.digest`) of the caller's key and body.
+    `deadline_ms` is epoch milliseconds: later than that an executor drops the item.
+    """
+
+    kind: Literal["webhook", "manual"]
+    organization: str
+    execution: str
+    call: str
+    payload: str
+    body_digest: str
+    key_digest: str
+    reply: str
+    deadline_ms: int
+    actor: str
+    request_id: str
+    path: str | None = None
+    workflow: str | None = None
+    version: int | None = None
+    respond: Literal["accepted", "result"] = "accepted"
+    wait_s: float = 0
+    origin: str | None = None
+    traceparent: str | None = None
+    bytes: int = 0
+
+
+class StartAnswer(msgspec.Struct, omit_defaults=True):
+    """`started` comes after the commit of the start; `finished` at the end, only to those who
+    wait (`respond: result`); `refused` with `problem` (as `DomainError.to_wire`)."""
+
+    status: Literal["started", "finished", "refused"]
+    execution: str
+    call: str
+    outcome: Literal["succeeded", "failed", "cancelled"] | None = None
+    output: Any = None
+    error_type: str | None = None
+    problem: dict[str, Any] | None = None
+    replayed: bool = False
+
+
+encode = msgspec.json.Encoder().encode
+decode_start = msgspec.json.Decoder(Start).decode
+decode_answer = msgspec.json.Decoder(StartAnswer).decode

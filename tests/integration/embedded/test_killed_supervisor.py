@@ -1,0 +1,118 @@
+"""A supervisor that is killed leaves no process behind, and the next one finds all data."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+SCRIPT = """
+import sys, time
+from pathlib import Path
+from libs.embedded.folder import DataFolder
+from libs.embedded.nats import Nats, NatsUser
+from libs.embedded.postgres import Postgres
+from libs.embedded.supervise import Process, Supervisor
+folder = DataFolder(Path(sys.argv[1]))
+folder.lock()
+known = folder.secrets(["audit"], ["audit"])
+ports = folder.ports({"postgres": None, "nats": None, "monitor": None})
+postgres = Postgres(folder.postgres, ports["postgres"], known.postgres)
+users = [NatsUser("audit", known.nats["audit"], [">"], [">"])]
+supervisor = Supervisor()
+supervisor.start("postgres", postgres)
+supervisor.start("nats", Nats(folder.nats, ports["nats"], ports["monitor"], users))
+sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
+supervisor.start("sleeper", Process(sleeper, log=folder.logs / "sleeper.log"))
+print(postgres.dsn(), *supervisor.pids().values(), flush=True)
+while sys.argv[2] == "stay":
+    supervisor.poll()
+    time.sleep(0.05)
+supervisor.stop_all(20)
+"""
+
+
+def supervisor(folder: Path, then: str) -> tuple[subprocess.Popen[str], str, list[int]]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(folder), then],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[3],
+    )
+    assert process.stdout is not None
+    dsn, *pids = process.stdout.readline().split()
+    return process, dsn, [int(pid) for pid in pids]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return ") Z" not in Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+
+
+def wait_until_gone(pids: list[int], timeout_s: float = 5) -> None:
+    deadline = time.monotonic() + timeout_s
+    while any(alive(pid) for pid in pids):
+        assert time.monotonic() < deadline, f"still there: {[p for p in pids if alive(p)]}"
+        time.sleep(0.02)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells children of a dead parent")
+def test_nothing_is_left_of_a_killed_supervisor_and_all_data_is_there(tmp_path: Path) -> None:
+    process, dsn, pids = supervisor(tmp_path / "data", "stay")
+    assert len(pids) == 3
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("create table kept (value int)")
+        connection.execute("insert into kept values (7)")
+        process.kill()
+        process.communicate()
+    wait_until_gone(pids)
+
+    process, dsn, pids = supervisor(tmp_path / "data", "stay")
+    with psycopg.connect(dsn) as connection:
+        assert connection.execute("select value from kept").fetchone() == (7,)
+    process.kill()
+    process.communicate()
+    wait_until_gone(pids)
+
+
+def test_a_new_supervisor_waits_for_what_a_killed_one_left(tmp_path: Path) -> None:
+    for _ in range(3):
+        process, dsn, pids = supervisor(tmp_path / "data", "stay")
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute("create table if not exists kept as select generate_series(1, 99)")
+            process.kill()
+            process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+    process, dsn, pids = supervisor(tmp_path / "data", "leave")
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    wait_until_gone(pids)
+
+
+def test_a_killed_server_is_restarted_and_serves_the_same_data(tmp_path: Path) -> None:
+    process, dsn, pids = supervisor(tmp_path / "data", "stay")
+    try:
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute("create table kept as select 7 as value")
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+        wait_until_gone(pids, 20)
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                with psycopg.connect(dsn) as connection:
+                    assert connection.execute("select value from kept").fetchone() == (7,)
+                break
+            except psycopg.OperationalError:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+    finally:
+        process.kill()
+        process.communicate()

@@ -1,0 +1,114 @@
+"""A real listener on the loopback that counts connections, and roads that all lead to it."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpcore
+import pytest
+import pytest_asyncio
+
+from libs.egress import Policy
+
+Answer = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
+
+
+def http(status: str = "200 OK", body: bytes = b"ok", headers: Sequence[str] = ()) -> bytes:
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+@dataclass
+class Listener:
+    """Answers each request with the next of `answers` (the last one again and again)."""
+
+    port: int = 0
+    connections: int = 0
+    requests: list[bytes] = field(default_factory=list)
+    answers: list[bytes | Answer] = field(default_factory=lambda: [http()])
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while True:
+                await self._answer(await self._request(reader), writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return  # the client has hung up
+        finally:
+            writer.close()
+
+    async def _request(self, reader: asyncio.StreamReader) -> bytes:
+        request = await reader.readuntil(b"\r\n\r\n")
+        for line in request.split(b"\r\n"):
+            name, _, value = line.partition(b":")
+            if name.lower() == b"content-length":
+                request += await reader.readexactly(int(value))
+        self.requests.append(request)
+        return request
+
+    async def _answer(self, request: bytes, writer: asyncio.StreamWriter) -> None:
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, bytes):
+            writer.write(answer)
+            await writer.drain()
+        else:
+            await answer(request, writer)
+
+
+class Everything(Policy):
+    """The guard switched off."""
+
+    def check(self, host: str, port: int, addresses: Sequence[str]) -> None:
+        return None
+
+
+@pytest.fixture
+def answer() -> Callable[..., bytes]:
+    return http
+
+
+@pytest.fixture
+def guard_off() -> Policy:
+    return Everything()
+
+
+@pytest_asyncio.fixture
+async def start_listener() -> AsyncIterator[Callable[..., Awaitable[Listener]]]:
+    servers: list[asyncio.Server] = []
+
+    async def start(host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> Listener:
+        listener = Listener()
+        server = await asyncio.start_server(listener.serve, host, 0, ssl=tls)
+        servers.append(server)
+        listener.port = server.sockets[0].getsockname()[1]
+        return listener
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+@pytest_asyncio.fixture
+async def listener(start_listener: Callable[..., Awaitable[Listener]]) -> Listener:
+    return await start_listener()
+
+
+@pytest.fixture
+def all_roads_lead_to(monkeypatch: pytest.MonkeyPatch) -> Callable[[Listener], list[str]]:
+    """Below the guard, any address whatsoever reaches the listener; returns the addresses."""
+    backend: Any = httpcore.AnyIOBackend
+    connect = backend.connect_tcp
+
+    def reroute(listener: Listener) -> list[str]:
+        dialled: list[str] = []
+
+        async def connect_tcp(self: object, host: str, port: int, **options: object) -> object:
+            dialled.append(host)
+            return await connect(self, "127.0.0.1", listener.port, **options)
+
+        monkeypatch.setattr(backend, "connect_tcp", connect_tcp)
+        return dialled
+
+    return reroute
