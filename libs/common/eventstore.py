@@ -86,6 +86,16 @@ def rows(stream: str, first: int, events: Sequence[Event], meta: Meta) -> list[R
     ]  # fmt: skip
 
 
+async def append_within(
+    connection: WorkConnection, stream: str, first: int, events: Sequence[Event], meta: Meta
+) -> bool:
+    """Appends in a transaction of the caller (an inbox's); False when version `first` is taken."""
+    sql, values = _statement(rows(stream, first, events, meta), [])
+    if sql is None:
+        return True
+    return (await connection.exec_driver_sql(sql, values)).first() is not None
+
+
 class EventStore:
     """Reads and appends as `system`; streams are named by the caller's organization."""
 

@@ -80,6 +80,7 @@ Number = Annotated[int, _none("number")]
 Version = Annotated[int, Field(ge=0), _none("version")]
 Bytes = Annotated[int, Field(ge=0), _none("size in bytes")]
 Milliseconds = Annotated[int, Field(ge=0), _none("length of time in milliseconds")]
+Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), _none("day in UTC")]
 Seconds = Annotated[float, Field(ge=0), _none("length of time in seconds")]
 Flag = Annotated[bool, _none("yes or no")]
 Word = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._:/*@-]*$", max_length=120), _none("word")]
@@ -87,6 +88,14 @@ Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$"), _none("name in 
 StepPath = Annotated[str, Field(max_length=400), _none("place of a step in a document")]
 HttpPath = Annotated[
     str, Field(pattern=r"^[a-z0-9][a-z0-9/_-]{0,127}$"), _none("path of a hook, from a document")
+]
+QueryName = Annotated[str, Field(max_length=100), _none("name of a query value, from a document")]
+LabelText = Annotated[str, Field(max_length=100), _none("label, from a document")]
+Slug = Annotated[
+    str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$"), _indirect("short name of an organization")
+]
+OrganizationRef = Annotated[
+    str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$"), _indirect("organization id or short name")
 ]
 HostName = Annotated[str, Field(max_length=255), _indirect("host name")]
 PolicyVersion = Annotated[str, Field(max_length=20), _none("version of a policy")]
@@ -106,6 +115,8 @@ SealedOrganizationName = Annotated[
 SealedPersonName = Annotated[str, _sealed(DataClass.DIRECT, "name", "person")]
 SealedEmail = Annotated[str, _sealed(DataClass.DIRECT, "e-mail address", "person")]
 SealedOrigin = Annotated[str, _sealed(DataClass.DIRECT, "address and user agent", "person")]
+PasswordHash = Annotated[str, Field(pattern=r"^\$2b\$\d\d\$"), Meaning(
+    DataClass.SECRET, "password hash", subject="person")]  # fmt: skip
 SealedSecret = Annotated[str, _sealed(DataClass.SECRET, "secret", "organization")]
 
 # What comes in by a command or goes out in an answer, over TLS, and is never stored as it is
@@ -120,6 +131,8 @@ DocumentText = Annotated[str, Field(max_length=262_144), Meaning(DataClass.FREE_
 Url = Annotated[str, Field(max_length=2000), Meaning(DataClass.FREE_TEXT, "URL")]
 AnyJson = Annotated[JsonValue, Meaning(DataClass.FREE_TEXT, "value")]
 SecretText = Annotated[str, Field(max_length=65_536), Meaning(DataClass.SECRET, "secret")]
+Password = Annotated[str, Field(min_length=1, max_length=1024), Meaning(
+    DataClass.SECRET, "password", subject="person")]  # fmt: skip
 Label = Annotated[str, Field(max_length=63), _none("label")]
 
 

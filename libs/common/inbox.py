@@ -140,9 +140,9 @@ class Inbox:
             if page.incarnation != self.reader.incarnation and self.reader.incarnation:
                 raise Unavailable("the numbers of the producer began anew", part=self.producer)
             self.reader.head = max(self.reader.head, page.head)
-            if not page.events:
+            if not page.events and page.head <= self.reader.n:
                 return
-            await self.reader.take(page.events, page.incarnation)
+            await self.reader.take_page(page.events, page.incarnation, page.head)
 
 
 def _in_order(events: list[Recorded]) -> list[Recorded]:

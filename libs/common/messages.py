@@ -29,12 +29,12 @@ class Message(BaseModel):
     """A value that crosses the bus; unknown fields are refused, nothing is changed in place."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    type: ClassVar[str] = ""
 
 
 class Ask(Message):
     """What one service asks of another; `permission` is checked again where it is answered."""
 
+    type: ClassVar[str] = ""
     permission: ClassVar[str | None] = None
 
     def __init_subclass__(cls, type: str = "", permission: str | None = None, **kw: Any) -> None:
@@ -58,6 +58,7 @@ class Event(Message):
     `public` makes it visible to customers; sealed fields are left out there.
     """
 
+    type: ClassVar[str] = ""
     version: ClassVar[int] = 1
     public: ClassVar[bool] = False
 

@@ -24,6 +24,7 @@ RETRY_S = 5.0
 E = TypeVar("E", bound=Event)
 Handle = Callable[[AsyncConnection, Sequence[Recorded]], Awaitable[None]]
 On = Callable[[AsyncConnection, Any, Recorded], Awaitable[None]]
+PastHole = Callable[[AsyncConnection, int, int, int], Awaitable[None]]
 
 
 @dataclass(eq=False)
@@ -31,7 +32,9 @@ class Projection:
     """A disposable read model; raising `version` rebuilds it from the first event.
 
     Either `on(EventClass)` per event, or `whole` for a function that takes a batch.
-    `producer` is the service whose events it reads; its own by default.
+    `producer` is the service whose events it reads; its own by default. `hole(connection,
+    incarnation, first, last)` records numbers that the producer's log itself does not hold, and
+    the reader goes on behind them; without it the reader stops there.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Projection:
     producer: str | None = None
     handlers: dict[str, On] = field(default_factory=dict)
     batch: Handle | None = None
+    hole: PastHole | None = None
 
     def on(self, *kinds: type[Event]) -> Callable[[On], On]:
         def register(function: On) -> On:
@@ -60,6 +64,18 @@ class Projection:
         for recorded in events:
             if (function := self.handlers.get(recorded.type)) is not None:
                 await function(connection, recorded.event(), recorded)
+
+
+class Gap(Exception):
+    """A number is missing between what was taken and what came."""
+
+    def __init__(self, at: int, came: int) -> None:
+        super().__init__(f"at {at}, came {came}")
+        self.at, self.came = at, came
+
+
+class Stopped(Exception):
+    """A reader met an event that it can't handle."""
 
 
 class Reader:
@@ -130,6 +146,49 @@ class Reader:
                 )  # fmt: skip
         await self._at(at, incarnation)
 
+    async def take_page(self, events: Sequence[Recorded], incarnation: int, head: int) -> None:
+        """Takes what the producer's log holds after `n`: what is missing here is a hole in it."""
+        after = self.n
+        try:
+            if not events and head > after:
+                raise Gap(after, head + 1)
+            await self.take(events, incarnation)
+        except Gap as gap:
+            if gap.at < after:
+                await self.restore()
+                if self.n == after:
+                    raise Unavailable("the numbers began anew", part=self.producer) from gap
+                return
+            if before := [e for e in events if e.sequence <= gap.at]:
+                await self.take(before, incarnation)
+            await self._past_hole(gap, incarnation)
+
+    async def _past_hole(self, gap: Gap, incarnation: int) -> None:
+        first, last = gap.at + 1, gap.came - 1
+        said = f"numbers {first} to {last} are missing in the log of {self.producer}"
+        async with self.database.work() as connection:
+            row = (await connection.execute(
+                text("select n, skip from readers where name = :name for update"),
+                {"name": self.name},
+            )).one()  # fmt: skip
+            if row.n != gap.at:
+                return
+            skipped = row.skip is not None and first <= row.skip <= last
+            passes = self.projection.hole is not None or skipped
+            if self.projection.hole is not None:
+                await self.projection.hole(connection, incarnation, first, last)
+            await connection.execute(
+                text("update readers set n = :n, incarnation = :i, stopped_at = :at,"
+                     " error = :error, at = now() where name = :name"),
+                {"n": last if passes else gap.at, "i": incarnation, "name": self.name,
+                 "at": None if passes else first, "error": None if passes else said},
+            )  # fmt: skip
+        log.error("hole", extra={"reader": self.name, "first": first, "last": last})
+        if not passes:
+            self.stopped = said
+            raise Stopped(self.name)
+        await self._at(last, incarnation)
+
     async def _at(self, n: int, incarnation: int) -> None:
         async with self._moved:
             self.n, self.incarnation, self.stopped = n, incarnation, None
@@ -174,18 +233,6 @@ class Reader:
         self.n = 0
 
 
-class Gap(Exception):
-    """A number is missing between what was taken and what came."""
-
-    def __init__(self, at: int, came: int) -> None:
-        super().__init__(f"at {at}, came {came}")
-        self.at, self.came = at, came
-
-
-class Stopped(Exception):
-    """A reader met an event that it can't handle."""
-
-
 async def follow_own_log(reader: Reader, store: EventStore, woken: asyncio.Event) -> None:
     """Carries a reader of the service's own log forward, for ever."""
     await reader.restore()
@@ -193,8 +240,8 @@ async def follow_own_log(reader: Reader, store: EventStore, woken: asyncio.Event
         woken.clear()
         try:
             events, reader.head, incarnation = await store.page(reader.n, PAGE_EVENTS)
-            if events:
-                await reader.take(events, incarnation)
+            if events or reader.head > reader.n:
+                await reader.take_page(events, incarnation, reader.head)
                 continue
         except Stopped:
             await asyncio.sleep(RETRY_S)

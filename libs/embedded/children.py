@@ -42,6 +42,15 @@ def die_with_parent(
     return setup
 
 
+def require_main_thread() -> None:
+    """The kernel's "parent died" means the thread that forked, so that one must be the main one."""
+    if threading.current_thread() is not threading.main_thread():
+        raise CannotStart(
+            "embedded servers must be started from the main thread: "
+            "they are told to stop when the thread that started them ends"
+        )
+
+
 def launch(
     argv: Sequence[str | Path],
     *,
@@ -52,15 +61,8 @@ def launch(
     first: Callable[[], None] | None = None,
     lock: int | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a child in a session of its own; `lock` is inherited and ends with its last process.
-
-    Only from the main thread: the kernel's "parent died" means the thread that forked.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        raise CannotStart(
-            "embedded servers must be started from the main thread: "
-            "they are told to stop when the thread that started them ends"
-        )
+    """Start a child in a session of its own; `lock` is inherited and ends with its last process."""
+    require_main_thread()
     with open_log(log) as output:
         try:
             return subprocess.Popen(

@@ -16,6 +16,7 @@ from libs.embedded.children import (
     launch,
     log_size,
     log_tail,
+    require_main_thread,
     terminate,
     wait_for_lock,
 )
@@ -114,6 +115,7 @@ class Postgres:
         """Return when connections are accepted; raise `CannotStart` with the repair otherwise."""
         if self._process is not None and self._process.poll() is None:
             return
+        require_main_thread()
         self.programs = find_postgres()
         identity = self._identity or choose_identity(self.programs.postgres)
         make_private(self.data_dir.parent)
@@ -121,7 +123,7 @@ class Postgres:
             self.data_dir.with_name(self.data_dir.name + ".lock"), "PostgreSQL", PREVIOUS_TIMEOUT_S
         )
         with open(lock, "rb"):  # ours ends here; the server keeps the one it inherited
-            self._prepare(self.programs, identity)
+            self._prepare(self.programs, identity, lock)
             logged = log_size(self.log)
             self._process = launch(
                 [self.programs.postgres, "-D", self.data_dir, *self._arguments(self.programs)],
@@ -139,11 +141,11 @@ class Postgres:
             terminate(self._process, grace_s, signal.SIGINT)
             self._process = None
 
-    def _prepare(self, programs: PostgresPrograms, identity: Identity) -> None:
+    def _prepare(self, programs: PostgresPrograms, identity: Identity, lock: int) -> None:
         """A complete cluster owned by the identity; called with the lock: no server runs on it."""
         stamp = self.data_dir / "PG_VERSION"
         if not stamp.exists():
-            self._make_cluster(programs, identity)
+            self._make_cluster(programs, identity, lock)
         major = int(stamp.read_text())
         if major != programs.major:
             raise CannotStart(
@@ -153,7 +155,7 @@ class Postgres:
         hand_over(self.data_dir, identity)
         self._clear_stale_pid()
 
-    def _make_cluster(self, programs: PostgresPrograms, identity: Identity) -> None:
+    def _make_cluster(self, programs: PostgresPrograms, identity: Identity, lock: int) -> None:
         """Made beside its place and moved there whole: a killed initdb leaves nothing half done."""
         parent, prefix = self.data_dir.parent, f".{self.data_dir.name}-initdb-"
         for left in parent.glob(prefix + "*"):
@@ -178,6 +180,7 @@ class Postgres:
                 text=True,
                 cwd="/",
                 timeout=INITDB_TIMEOUT_S,
+                pass_fds=(lock,),  # what a killed initdb started still writes for a moment
                 preexec_fn=die_with_parent(signal.SIGKILL, identity.put_on),
             )
         except (OSError, subprocess.SubprocessError) as error:
@@ -218,7 +221,10 @@ class Postgres:
         deadline = time.monotonic() + START_TIMEOUT_S
         file = self.data_dir / "postmaster.pid"
         while process.poll() is None and time.monotonic() < deadline:
-            lines = file.read_text().splitlines() if file.exists() else []
+            try:
+                lines = file.read_text().splitlines()
+            except FileNotFoundError:
+                lines = []
             if len(lines) > 7 and lines[0] == str(process.pid) and lines[7].strip() == "ready":
                 return
             time.sleep(0.005)
@@ -228,4 +234,6 @@ class Postgres:
         hint = f"look into {self.log}"
         if "Address already in use" in said:
             hint = f"port {self.port} is taken: stop what listens there or choose another port"
+        if 'lock file "postmaster.pid" already exists' in said:
+            hint = f"the process whose pid is in {file} runs on this data: stop it first"
         raise CannotStart(f"PostgreSQL did not start (exit code {code}); {hint}. It said:\n{said}")

@@ -100,7 +100,7 @@ def closest(found: str, names: Iterable[str]) -> str | None:
 def place_in_text(
     source_text: str, start: tuple[int, int], text: str, offset: int
 ) -> tuple[int, int]:
-    """Line and column of an offset of a text that begins at `start`; `start` if that is not sure."""
+    """Line and column of an offset of a text that begins at `start`; `start` if unsure."""
     lines = source_text.split("\n")
     line, column = start
     if line > len(lines):

@@ -55,7 +55,7 @@ Look = tuple[Verdict, Shape]
 
 
 class Budget:
-    """How many shapes one check may look at; beyond that nothing more is known, so nothing is said."""
+    """How many shapes one check may look at; beyond that, nothing is known of any."""
 
     def __init__(self, left: int = LOOKS_MAX) -> None:
         self.left = left
@@ -89,21 +89,27 @@ def look(shape: Shape, key: str, budget: Budget) -> Look:
 
 def any_of(looks: list[Look]) -> Look:
     """The value has one of several shapes: what any of them can have, it can have."""
-    verdicts = {verdict for verdict, _ in looks}
+    verdicts: set[Verdict] = {verdict for verdict, _ in looks}
     if "declared" in verdicts:
         return "declared", one_of([shape for verdict, shape in looks if verdict == "declared"])
-    order: tuple[Verdict, ...] = ("unsaid", "open", "closed")
-    return next((verdict for verdict in order if verdict in verdicts), "unsaid"), None
+    return first_of(("unsaid", "open", "closed"), verdicts), None
 
 
 def all_of(looks: list[Look]) -> Look:
     """The value has several shapes at once: what one of them excludes, it can't have."""
-    verdicts = {verdict for verdict, _ in looks}
+    verdicts: set[Verdict] = {verdict for verdict, _ in looks}
     if "declared" in verdicts and "closed" not in verdicts:
         shapes = [shape for verdict, shape in looks if verdict == "declared" and shape is not None]
         return "declared", AllOf(tuple(shapes)) if len(shapes) > 1 else next(iter(shapes), None)
-    order: tuple[Verdict, ...] = ("closed", "open", "unsaid")
-    return next((verdict for verdict in order if verdict in verdicts), "unsaid"), None
+    return first_of(("closed", "open", "unsaid"), verdicts), None
+
+
+def first_of(order: tuple[Verdict, ...], verdicts: set[Verdict]) -> Verdict:
+    """The first of an order that is there."""
+    for verdict in order:
+        if verdict in verdicts:
+            return verdict
+    return order[-1]
 
 
 def look_in_schema(shape: Fits, key: str, budget: Budget) -> Look:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from libs.language.check_context import STEP_ID, TITLE_CHARS_MAX, Context, Fields, Scope, duration_s
-from libs.language.check_shapes import Keys, ListOf, OneOf, Shape, item_of, one_of
+from libs.language.check_shapes import Keys, ListOf, Shape, item_of, one_of
 from libs.language.check_uses import USES_KEYS, USES_LATER, uses_step
 from libs.language.check_values import (
     checked_value,
@@ -16,6 +16,7 @@ from libs.language.check_values import (
     value_at,
 )
 from libs.language.document import Block, Branch, ChooseStep, ForEachStep, SetStep, Step, WaitStep
+from libs.language.scan import OPENING
 from libs.language.source import Path, pointer_of
 
 STEPS_MAX = 500
@@ -133,15 +134,9 @@ def set_step(fields: Fields, step_id: str, title: str | None, scope: Scope, dept
         key: shape_of_value(inner.value[key], value, scope, fields.context)
         for key, value in values.items()
     }
-    # A key with an expression in it is found by the check of the whole object.
-    checked_keys(inner)
+    inner.only([key for key in inner.value if OPENING not in key])
     whole = {key: value for key, value in values.items() if value is not None}
     return Made(SetStep(step_id, title, pointer_of(fields.path), whole), Keys(shapes))
-
-
-def checked_keys(fields: Fields) -> None:
-    """Keys of a `set` are literal."""
-    fields.only([key for key in fields.value if "${{" not in key])
 
 
 def choose_step(fields: Fields, step_id: str, title: str | None, scope: Scope, depth: int) -> Made:

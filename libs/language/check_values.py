@@ -17,9 +17,7 @@ from libs.language.scan import OPENING, Hole, split_template
 from libs.language.source import Path, path_of
 from libs.language.templates import Value, compile_value
 
-ID_SCOPE = (
-    "its result is seen by the later steps of its own block and by everything inside those"
-)
+ID_SCOPE = "its result is seen by the later steps of its own block and by everything inside those"
 
 
 def expression_at(fields: Fields, key: str, scope: Scope) -> Expression | None:
@@ -186,10 +184,11 @@ def check_path(
     asked: bool,
 ) -> None:
     """Follow a path below a name as far as its shape is known."""
-    if parts[0] == "vars" and len(parts) > 1:
-        use_variable(context, path, parts[1], within[1])
-    shape = scope.names[parts[0]]
-    for index, key in enumerate(parts[1:], 1):
+    root, *keys = parts
+    if root == "vars" and keys:
+        use_variable(context, path, keys[0], within[1])
+    shape = scope.names[root]
+    for index, key in enumerate(keys, 1):
         verdict, inner = look(shape, key, context.looks)
         if verdict == "closed" or (verdict == "open" and not asked):
             # has(x.y) may ask for what can't be there; it is then always false.
@@ -198,7 +197,12 @@ def check_path(
             detail = missing_key(".".join(parts[:index]), key, verdict, shape)
             near = partial(keys_of, shape)
             note(
-                path, "unknown-key", detail, see="scopes", found=key, near=near,
+                path,
+                "unknown-key",
+                detail,
+                see="scopes",
+                found=key,
+                near=near,
                 within=within[index],
             )
         if verdict in ("closed", "open"):
@@ -224,9 +228,7 @@ def use_variable(context: Context, path: Path, name: str, within: tuple[str, int
         note = context.report.problem if context.known.publishing else context.report.warning
         detail = f"there is no variable {name!r} yet"
         near = sorted(exists)
-        note(
-            path, "unknown-variable", detail, see="secrets", found=name, near=near, within=within
-        )
+        note(path, "unknown-variable", detail, see="secrets", found=name, near=near, within=within)
 
 
 def new_name(

@@ -1,4 +1,4 @@
-"""The checked document: what the executor runs, with every text compiled and every time in seconds."""
+"""The checked document, as the executor runs it: texts compiled, times in seconds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -83,7 +83,7 @@ class ForEachStep:
 
 @dataclass(frozen=True, slots=True)
 class WaitStep:
-    """Waits for a duration (a text such as 2s, perhaps computed) or until a time; one of the two."""
+    """Waits for a duration (a text such as 2s, perhaps computed), or until a time."""
 
     id: str
     title: str | None

@@ -1,7 +1,8 @@
 """What can go wrong with an expression: a result of its author's, or a fault of ours."""
 
+from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Any, Iterable
+from typing import Any
 
 
 class ExpressionError(Exception):

@@ -31,9 +31,7 @@ class Expression:
         self.variables = compiled.variables
         self.secret = compiled.secret
 
-    def evaluate(
-        self, scope: Mapping[str, Any], clock: str, budget_steps: int = STEPS_MAX
-    ) -> Any:
+    def evaluate(self, scope: Mapping[str, Any], clock: str, budget_steps: int = STEPS_MAX) -> Any:
         """The value; `clock` is what `now()` gives, an RFC 3339 time in UTC."""
         return self.run(scope, Meter(budget_steps, clock))
 

@@ -115,7 +115,7 @@ def _check_json(value: Any) -> None:
 
 
 def base64_(meter: Meter, value: Any) -> str:
-    return base64.b64encode(_paid(meter, "base64", 1, value, 3).encode()).decode()
+    return base64.b64encode(_paid(meter, "base64", 1, value, 4).encode()).decode()
 
 
 def from_base64(meter: Meter, value: Any) -> str:

@@ -7,6 +7,6 @@ LITERALS = {"true": True, "false": False, "null": None}
 RESERVED = (
     ROOT_NAMES
     | frozenset(LITERALS)
-    | frozenset("error event page secret item loop self env steps output".split())
+    | {"error", "event", "page", "secret", "item", "loop", "self", "env", "steps", "output"}
     | frozenset(keyword.kwlist)
 )

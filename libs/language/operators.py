@@ -141,29 +141,29 @@ def add(meter: Meter, left: Any, right: Any) -> Any:
     raise _pair("+", "it adds two numbers, two texts or two lists", left, right)
 
 
-def subtract(left: Any, right: Any) -> Any:
+def subtract(meter: Meter, left: Any, right: Any) -> Any:
     if type(left) in _NUMBERS and type(right) in _NUMBERS:
         return number(left - right)
     raise _pair("-", "both must be numbers", left, right)
 
 
-def multiply(left: Any, right: Any) -> Any:
+def multiply(meter: Meter, left: Any, right: Any) -> Any:
     if type(left) in _NUMBERS and type(right) in _NUMBERS:
         return number(left * right)
     raise _pair("*", "both must be numbers", left, right)
 
 
-def divide(left: Any, right: Any) -> Any:
+def divide(meter: Meter, left: Any, right: Any) -> Any:
     _divisible("/", left, right)
     return number(left / right)
 
 
-def floor_divide(left: Any, right: Any) -> Any:
+def floor_divide(meter: Meter, left: Any, right: Any) -> Any:
     _divisible("//", left, right)
     return number(left // right)
 
 
-def modulo(left: Any, right: Any) -> Any:
+def modulo(meter: Meter, left: Any, right: Any) -> Any:
     _divisible("%", left, right)
     return number(left % right)
 
@@ -175,7 +175,7 @@ def _divisible(sign: str, left: Any, right: Any) -> None:
         raise ExpressionError("division-by-zero", "the divisor is 0")
 
 
-def negate(value: Any) -> Any:
+def negate(meter: Meter, value: Any) -> Any:
     if type(value) in _NUMBERS:
         return number(-value)
     raise type_error(f"the minus of {a_kind(value)}: it must be a number", value)

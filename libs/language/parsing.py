@@ -2,6 +2,7 @@
 
 import ast
 import keyword
+import os
 import re
 import unicodedata
 from typing import NamedTuple, NoReturn
@@ -14,9 +15,7 @@ _PREFIX = re.compile(r"(?<![\w])(?:[bBuU]|[bB]?[rR]|[rR]?[bB]|[fF][rR]?|[rR][fF]
 _ESCAPE = re.compile(r"\\(?:[\\'\"nrtbf]|x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8})")
 _DIGITS = re.compile(r"(?<![\w])\.?[0-9](?:[eE][-+][0-9]|[\w.])*")
 _NUMBER = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
-_KEYWORD_KEY = re.compile(
-    rf"(?:[^\W\d]\w*|[\])\"'])\s*\.\s*({'|'.join(keyword.kwlist)})(?!\w)"
-)
+_KEYWORD_KEY = re.compile(rf"(?:[^\W\d]\w*|[\])\"'])\s*\.\s*({'|'.join(keyword.kwlist)})(?!\w)")
 
 
 class Parsed(NamedTuple):
@@ -46,6 +45,7 @@ def parse(text: str) -> Parsed:
     skipped = len(plain) - len(plain.lstrip(" "))
     if not source:
         _refuse("the expression is empty", 1)
+    _check_characters(bare)
     _check_numbers(bare)
     try:
         tree = ast.parse(source, mode="eval").body
@@ -71,9 +71,6 @@ def _normalized(text: str) -> tuple[str, str]:
             continue
         if char == "#":
             _refuse("a comment is no part of an expression", at + 1)
-        if not char.isascii() and not char.isspace():
-            if unicodedata.normalize("NFKC", char) != char:
-                _refuse(f'{char} is read as another character; write ["…"]', at + 1)
         plain.append(" " if char.isspace() else char)
         bare.append(plain[-1])
         at += 1
@@ -101,6 +98,14 @@ def _check_literal(text: str, at: int) -> int:
     return end
 
 
+def _check_characters(bare: str) -> None:
+    """Python reads names in a normal form: one that is written differently would be another key."""
+    normal = unicodedata.normalize("NFKC", bare)
+    if normal != bare:
+        same = len(os.path.commonprefix([normal, bare]))
+        _refuse('this character is read as another one; write the key as ["…"]', same + 1)
+
+
 def _check_numbers(bare: str) -> None:
     for match in _DIGITS.finditer(bare):
         if _NUMBER.fullmatch(match[0]) is None:
@@ -116,8 +121,9 @@ def _explain(error: SyntaxError, bare: str, skipped: int, length: int) -> NoRetu
             key.start(1) + 1,
             did_you_mean=f'["{key[1]}"]',
         ) from None
-    column = min(max((error.offset or 1) + skipped, 1), length + 1)
-    _refuse(f"it can't be read: {error.msg}", column)
+    # The parser gives 0 for the end of the text.
+    column = error.offset + skipped if error.offset else length + 1
+    _refuse(f"it can't be read: {error.msg}", min(max(column, 1), length + 1))
 
 
 def _refuse(message: str, column: int) -> NoReturn:

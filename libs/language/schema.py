@@ -1,4 +1,4 @@
-"""Input schemas: compiled once with linear-time patterns; inputs are checked and defaults filled in."""
+"""Input schemas, compiled with linear-time patterns; inputs are checked, defaults filled in."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -194,7 +194,7 @@ def input_error(validator: Validator, error: jsonschema_rs.ValidationError) -> I
 def describe(rule: str, kind: Any) -> str:
     """One sentence about a keyword that does not hold."""
     if rule == "type":
-        return "must be " + " or ".join(TYPES.get(name, name) for name in kind.types)
+        return "must be " + " or ".join(TYPES[name] for name in kind.types)
     if rule == "required":
         return f"the key {kind.property!r} is missing"
     if rule in ("additionalProperties", "unevaluatedProperties"):

@@ -26,11 +26,12 @@ ARRAY_SINGLES = ("items", "contains", "unevaluatedItems")
 IN_PLACE_SINGLES = ("not", "if", "then", "else")
 SINGLES = (*OBJECT_SINGLES, *ARRAY_SINGLES, *IN_PLACE_SINGLES)
 PLAIN = (
-    "$schema $ref $comment type enum const multipleOf maximum exclusiveMaximum minimum"
-    " exclusiveMinimum maxLength minLength pattern maxItems minItems uniqueItems maxContains"
-    " minContains maxProperties minProperties required dependentRequired format title description"
-    " default examples deprecated readOnly writeOnly"
-).split()
+    *("$schema", "$ref", "$comment", "type", "enum", "const", "multipleOf", "maximum"),
+    *("exclusiveMaximum", "minimum", "exclusiveMinimum", "maxLength", "minLength", "pattern"),
+    *("maxItems", "minItems", "uniqueItems", "maxContains", "minContains", "maxProperties"),
+    *("minProperties", "required", "dependentRequired", "format", "title", "description"),
+    *("default", "examples", "deprecated", "readOnly", "writeOnly"),
+)
 KEYWORDS = frozenset((*PLAIN, *MAPS, *LISTS, *SINGLES))
 REFUSED = frozenset(("$id", "$anchor", "$dynamicRef", "$dynamicAnchor", "$vocabulary"))
 
@@ -104,7 +105,9 @@ def faults_of(path: Path, node: Any, root: Any) -> Iterator[Fault]:
             detail = f"{keyword} is not part of the language; refer to #/$defs/…"
             yield Fault((*path, keyword), "schema-keyword", detail, keyword)
         elif keyword not in KEYWORDS and not keyword.startswith("x-"):
-            detail = f"JSON Schema 2020-12 has no keyword {keyword[:60]!r} (an own one begins with x-)"
+            detail = (
+                f"JSON Schema 2020-12 has no keyword {keyword[:60]!r} (an own one begins with x-)"
+            )
             mean = closest(keyword, KEYWORDS)
             yield Fault((*path, keyword), "unknown-key", detail, keyword, mean)
     if "$schema" in node and node["$schema"] != DIALECT:

@@ -39,8 +39,10 @@ class Source:
     text: str
     marks: Mark | None
 
-    def position(self, path: Sequence[str | int], *, of_key: bool = False) -> tuple[int, int] | None:
-        """Line and column of what is at `path`, or of its key; of its nearest ancestor if absent."""
+    def position(
+        self, path: Sequence[str | int], *, of_key: bool = False
+    ) -> tuple[int, int] | None:
+        """Line and column of what is at `path`, or of its key; if absent, of what is above."""
         mark = self.marks
         if mark is None:
             return None

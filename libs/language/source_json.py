@@ -89,33 +89,33 @@ class _Reader:
                 self.refuse("number-too-large", "the number does not fit in 64 bits")
             self.put(number, Mark(self.line, self.column))
 
-    def sign(self, token: str) -> None:
-        if token == "{" or token == "[":
-            self.begin(token)
-        elif token == ":" and self.state == "colon":
+    def sign(self, sign: str) -> None:
+        if sign == "{" or sign == "[":
+            self.begin(sign)
+        elif sign == ":" and self.state == "colon":
             self.state = "value"
-        elif token == "," and self.state == "comma":
+        elif sign == "," and self.state == "comma":
             self.state = "key" if isinstance(self.stack[-1][0], dict) else "value"
-        elif token in "]}" and self.state in ("comma", "first-item", "first-key"):
-            if isinstance(self.stack[-1][0], dict) != (token == "}"):
-                self.unexpected(f"here is {token}")
+        elif sign in "]}" and self.state in ("comma", "first-item", "first-key"):
+            if isinstance(self.stack[-1][0], dict) != (sign == "}"):
+                self.unexpected(f"here is {sign}")
             self.stack.pop()
             self.state = "comma" if self.stack else "end"
         else:
-            self.unexpected(f"here is {token}")
+            self.unexpected(f"here is {sign}")
 
-    def begin(self, token: str) -> None:
+    def begin(self, sign: str) -> None:
         if len(self.stack) >= DEPTH_MAX:
             self.refuse("too-deep", f"lists and objects go deeper than {DEPTH_MAX} levels here")
-        value: Any = {} if token == "{" else []
+        value: Any = {} if sign == "{" else []
         mark = (
             Mark(self.line, self.column, keys={})
-            if token == "{"
+            if sign == "{"
             else Mark(self.line, self.column, items=[])
         )
         self.put(value, mark)
         self.stack.append((value, mark))
-        self.state = "first-key" if token == "{" else "first-item"
+        self.state = "first-key" if sign == "{" else "first-item"
 
     def string(self, text: str) -> None:
         if self.state not in ("key", "first-key"):

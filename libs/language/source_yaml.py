@@ -34,7 +34,7 @@ class _Open:
         self.value = value
         self.mark = mark
         self.key: str | None = None
-        self.key_at = (0, 0)
+        self.key_at: tuple[int, int] = (0, 0)
 
 
 def read_yaml(text: str) -> tuple[Any, Mark]:
@@ -89,9 +89,11 @@ class _Reader:
         if self.documents > 1:
             refuse(event, "several-documents", "a file holds one document; here a second begins")
         if event.tags or (event.version and tuple(event.version) != (1, 2)):
-            refuse(event, "directive", "directives other than %YAML 1.2 are not part of the language")
+            refuse(
+                event, "directive", "directives other than %YAML 1.2 are not part of the language"
+            )
 
-    def check_node(self, event: yaml.NodeEvent) -> None:
+    def check_node(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
         if event.anchor is not None:
             refuse(event, "anchor", f"anchors (&{event.anchor[:40]}) are not part of the language")
         if event.tag is not None:
@@ -128,7 +130,9 @@ class _Reader:
             refuse(event, "key-not-text", f"a key must be text; write {kind} with quotes")
         if value in top.value:
             first = top.mark.keys[value][0] if top.mark.keys else line
-            refuse(event, "duplicate-key", f"the key {shown(value)} is already there, in line {first}")
+            refuse(
+                event, "duplicate-key", f"the key {shown(value)} is already there, in line {first}"
+            )
         top.key, top.key_at = value, (line, column)
 
     def put(self, value: Any, mark: Mark) -> None:
@@ -159,13 +163,18 @@ def scalar_value(event: yaml.ScalarEvent) -> Any:
     else:
         return event.value
     if number is None:
-        refuse(event, "number-too-large", "the number does not fit in 64 bits; quote it to make it text")
+        refuse(
+            event,
+            "number-too-large",
+            "the number does not fit in 64 bits; quote it to make it text",
+        )
     return number
 
 
 def place(event: yaml.Event) -> tuple[int, int]:
     """Line and column of an event, from 1."""
-    return event.start_mark.line + 1, event.start_mark.column + 1
+    mark: Any = event.start_mark  # the parser always gives one, its type does not say so
+    return mark.line + 1, mark.column + 1
 
 
 def refuse(event: yaml.Event, rule: str, detail: str) -> NoReturn:

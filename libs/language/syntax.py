@@ -4,6 +4,7 @@ import ast
 from typing import NoReturn
 
 from libs.language.errors import ExpressionError
+from libs.language.operators import number
 from libs.language.parsing import Parsed
 
 _INSTEAD: dict[type[ast.AST], str] = {
@@ -40,6 +41,30 @@ def not_allowed(
 def refuse(
     parsed: Parsed, node: ast.expr, code: str, message: str, did_you_mean: str | None = None
 ) -> NoReturn:
-    raise ExpressionError(
-        code, message, parsed.column(node.col_offset), did_you_mean=did_you_mean
-    )
+    raise ExpressionError(code, message, parsed.column(node.col_offset), did_you_mean=did_you_mean)
+
+
+def checked_name(parsed: Parsed, node: ast.expr, name: str) -> str:
+    """The name or key, which begins with no underscore."""
+    if name.startswith("_"):
+        message = f'names begin with no underscore; a key is written ["{name}"]'
+        not_allowed(parsed, node, message=message)
+    return name
+
+
+def checked_constant(parsed: Parsed, node: ast.expr, value: object) -> object:
+    """The literal, when it is a text or number of the language."""
+    if type(value) is str:
+        if any("\ud800" <= char <= "\udfff" for char in value):
+            message = "half of a surrogate pair is no character"
+            refuse(parsed, node, "expression-syntax", message)
+        return value
+    if type(value) is int or type(value) is float:
+        try:
+            return number(value)
+        except ExpressionError as error:
+            refuse(parsed, node, error.code, "the number is too large")
+    if value is None or type(value) is bool:
+        word = "null" if value is None else str(value).lower()
+        refuse(parsed, node, "expression-literal", f"{value} is written {word}", word)
+    not_allowed(parsed, node)

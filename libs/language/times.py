@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _RFC3339 = re.compile(
@@ -78,9 +79,7 @@ def _from_parts(got: dict[str, str]) -> datetime:
 def format_as(time: datetime, pattern: str, zone: str) -> str:
     """The instant in the zone, in the format; day and month names are English everywhere."""
     try:
-        if _ZONE_NAME.fullmatch(zone) is None:
-            raise ValueError
-        local = time.astimezone(ZoneInfo(zone))
+        local = time.astimezone(_named_zone(zone))
     except (ZoneInfoNotFoundError, ValueError, OSError, OverflowError):
         raise ValueError("there is no such time zone; write one like Europe/Vilnius") from None
     written = {
@@ -98,6 +97,13 @@ def format_as(time: datetime, pattern: str, zone: str) -> str:
     return "".join(
         literal + (written[letter] if letter else "") for literal, letter in _directives(pattern)
     )
+
+
+@lru_cache(maxsize=1024)
+def _named_zone(name: str) -> ZoneInfo:
+    if _ZONE_NAME.fullmatch(name) is None:
+        raise ValueError
+    return ZoneInfo(name)
 
 
 def add_seconds(time: datetime, seconds: float) -> datetime:

@@ -63,14 +63,13 @@ class ErrorFact(Message):
 
 
 class ResultFact(Message):
-    """The result of one step or item; `value` is sealed."""
+    """That one step or item has its result; the values of a batch are sealed together."""
 
     path: StepPath
     kind: Word
     status: Literal["done", "skipped"] = "done"
     started_at: Moment
     ended_at: Moment
-    value: SealedJson
     bytes: Bytes
 
 
@@ -127,7 +126,10 @@ class ExecutionStarted(Event, type="executor.event.execution-started", public=Tr
 
 
 class ExecutionProgressed(Event, type="executor.event.execution-progressed"):
+    """Results of pure steps since the last commit; `values` are in the order of `results`."""
+
     results: list[ResultFact]
+    values: SealedJson
     budget_used: Count
 
 
@@ -139,6 +141,7 @@ class EffectBegan(Event, type="executor.event.effect-began"):
     idempotency_key: StepPath
     host: HostName
     request: SealedJson
+    first_at: Moment
 
 
 class EffectEnded(Event, type="executor.event.effect-ended"):
@@ -183,6 +186,7 @@ class ExecutionFinished(Event, type="executor.event.execution-finished", public=
     rollback: Literal["none", "done", "incomplete"]
     error: ErrorFact | None
     results: list[ResultFact]
+    values: SealedJson | None
     output: SealedJson | None
     output_bytes: Bytes
     duration_ms: Milliseconds

@@ -123,6 +123,24 @@ def test_a_stale_pid_file_is_neither_an_obstacle_nor_readiness(
         sleeper.wait()
 
 
+def test_a_pid_file_of_a_live_server_on_this_folder_is_left_alone(server: Postgres) -> None:
+    server.start()
+    file = server.data_dir / "postmaster.pid"
+    lines = file.read_text().splitlines()
+    server.stop()
+    stranger = subprocess.Popen(["tail", "-f", "/dev/null", str(server.data_dir / "PG_VERSION")])
+    try:
+        lines[0] = str(stranger.pid)
+        file.write_text("\n".join(lines) + "\n")
+        file.chmod(0o600)
+        with pytest.raises(CannotStart, match="runs on this data: stop it"):
+            server.start()
+        assert file.read_text().splitlines() == lines
+    finally:
+        stranger.kill()
+        stranger.wait()
+
+
 def test_a_wrong_password_and_no_password_are_refused(server: Postgres) -> None:
     server.start()
     for password in ("wrong", ""):

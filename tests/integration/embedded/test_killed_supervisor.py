@@ -10,6 +10,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from libs.embedded.children import CannotStart
+from libs.embedded.folder import free_port
+from libs.embedded.postgres import Postgres
+
 SCRIPT = """
 import sys, time
 from pathlib import Path
@@ -96,6 +100,34 @@ def test_a_new_supervisor_waits_for_what_a_killed_one_left(tmp_path: Path) -> No
     wait_until_gone(pids)
 
 
+def test_a_supervisor_killed_while_it_makes_the_cluster_is_no_obstacle(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    seen: set[Path] = set()
+
+    def workshops() -> set[Path]:
+        return set(data.glob(".postgres-initdb-*/data/base/1"))
+
+    for _ in range(3):
+        process = subprocess.Popen(
+            [sys.executable, "-c", SCRIPT, str(data), "stay"],
+            stdout=subprocess.DEVNULL,
+            cwd=Path(__file__).parents[3],
+        )
+        deadline = time.monotonic() + 60
+        while not workshops() - seen:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        process.kill()
+        process.wait()
+        assert not (data / "postgres").exists()
+        seen |= workshops()
+    process, _, pids = supervisor(data, "leave")
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert not list(data.glob(".postgres-initdb-*"))
+    wait_until_gone(pids)
+
+
 def test_a_killed_server_is_restarted_and_serves_the_same_data(tmp_path: Path) -> None:
     process, dsn, pids = supervisor(tmp_path / "data", "stay")
     try:
@@ -116,3 +148,35 @@ def test_a_killed_server_is_restarted_and_serves_the_same_data(tmp_path: Path) -
     finally:
         process.kill()
         process.communicate()
+
+
+def test_a_cluster_is_not_made_while_a_killed_initdb_still_has_a_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    version = "#!/bin/sh\necho 'postgres (PostgreSQL) 18.1'\n"
+    slow = "#!/bin/sh\nsleep 600 &\necho $! > ../writer\nwait\n"
+    for name, script in (("postgres", version), ("initdb", slow)):
+        (tmp_path / "bin" / name).write_text(script.replace("../", f"{tmp_path}/"))
+        (tmp_path / "bin" / name).chmod(0o755)
+    monkeypatch.setenv("TROTH_POSTGRES_BIN", str(tmp_path / "bin"))
+    first = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(tmp_path / "data"), "stay"],
+        cwd=Path(__file__).parents[3],
+    )
+    deadline = time.monotonic() + 60
+    writer = tmp_path / "writer"
+    while not (writer.exists() and writer.read_text().strip()):
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    first.kill()
+    first.wait()
+    monkeypatch.delenv("TROTH_POSTGRES_BIN")
+    monkeypatch.setattr("libs.embedded.postgres.PREVIOUS_TIMEOUT_S", 0.2)
+    server = Postgres(tmp_path / "data" / "postgres", free_port(), "secret", durable=False)
+    with pytest.raises(CannotStart, match="another PostgreSQL still runs"):
+        server.start()
+    os.kill(int(writer.read_text()), signal.SIGKILL)
+    monkeypatch.setattr("libs.embedded.postgres.PREVIOUS_TIMEOUT_S", 20)
+    server.start()
+    server.stop()

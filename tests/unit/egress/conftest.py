@@ -8,7 +8,6 @@ from typing import Any
 
 import httpcore
 import pytest
-import pytest_asyncio
 
 from libs.egress import Policy
 
@@ -27,6 +26,7 @@ class Listener:
     port: int = 0
     connections: int = 0
     requests: list[bytes] = field(default_factory=list)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
     answers: list[bytes | Answer] = field(default_factory=lambda: [http()])
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -46,6 +46,7 @@ class Listener:
             if name.lower() == b"content-length":
                 request += await reader.readexactly(int(value))
         self.requests.append(request)
+        self.asked.set()
         return request
 
     async def _answer(self, request: bytes, writer: asyncio.StreamWriter) -> None:
@@ -74,7 +75,7 @@ def guard_off() -> Policy:
     return Everything()
 
 
-@pytest_asyncio.fixture
+@pytest.fixture
 async def start_listener() -> AsyncIterator[Callable[..., Awaitable[Listener]]]:
     servers: list[asyncio.Server] = []
 
@@ -90,7 +91,7 @@ async def start_listener() -> AsyncIterator[Callable[..., Awaitable[Listener]]]:
         server.close()
 
 
-@pytest_asyncio.fixture
+@pytest.fixture
 async def listener(start_listener: Callable[..., Awaitable[Listener]]) -> Listener:
     return await start_listener()
 

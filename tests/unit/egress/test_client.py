@@ -9,8 +9,6 @@ import pytest
 from libs.egress import Client, EgressFailed, EgressRefused, Policy
 from libs.egress.backend import GuardedBackend, SystemResolver
 
-pytestmark = pytest.mark.asyncio
-
 
 @pytest.fixture
 def open_client(listener):
@@ -69,12 +67,16 @@ async def test_a_client_never_uses_another_clients_connection(listener, open_cli
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("Host", "inside.example"), ("Content-Length", "5"), ("Transfer-Encoding", "chunked")]
-    + [("Connection", "upgrade"), ("Upgrade", "websocket"), ("Proxy-Authorization", "x")]
-    + [
+    [
+        ("Host", "inside.example"),
+        ("Content-Length", "5"),
+        ("Transfer-Encoding", "chunked"),
+        ("Connection", "upgrade"),
+        ("Upgrade", "websocket"),
+        ("Proxy-Authorization", "x"),
         ("X-Line", "a\r\nHost: b"),
-        ("X-Nul", "a\0"),
-        ("X-Half", "\ud800"),
+        ("X-Nul", "a\x00"),
+        ("X-Half-Of-A-Character", chr(0xD800)),
         ("X Space", "a"),
         ("", "a"),
         ("Ä", "a"),
@@ -177,10 +179,12 @@ async def test_unix_sockets_are_refused():
     await pool.aclose()
 
 
-async def test_headers_are_not_written_into_logs(listener, open_client, url, caplog):
+async def test_headers_are_not_written_into_logs(listener, answer, open_client, url, caplog):
     caplog.set_level("DEBUG")
+    listener.answers = [answer(headers=["Set-Cookie: session=s3cret"])]
 
     async with open_client() as client:
-        await client.request("GET", url, {"Authorization": "Bearer s3cret"})
+        response = await client.request("GET", url, {"Authorization": "Bearer s3cret"})
 
+    assert response.headers["set-cookie"] == "session=s3cret"
     assert "s3cret" not in caplog.text

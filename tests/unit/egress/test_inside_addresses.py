@@ -9,8 +9,6 @@ import pytest
 
 from libs.egress import Client, EgressRefused, Policy
 
-pytestmark = pytest.mark.asyncio
-
 WRITTEN_AS_ADDRESS = {
     "loopback": "127.0.0.1",
     "loopback-elsewhere-in-the-network": "127.8.9.10",
@@ -229,8 +227,16 @@ async def test_only_http_without_user_information_gets_out(url, rule, listener, 
 
 @pytest.mark.parametrize(
     "host",
-    ["93.184.215.14", "[2606:2800:21f:cb07:6820:80da:af6b:8b2c]", "[64:ff9b::93.184.215.14]"]
-    + ["[::ffff:93.184.215.14]", "172.32.0.1", "100.128.0.1", "198.20.0.1", "223.255.255.1"],
+    [
+        "93.184.215.14",
+        "[2606:2800:21f:cb07:6820:80da:af6b:8b2c]",
+        "[64:ff9b::93.184.215.14]",
+        "[::ffff:93.184.215.14]",
+        "172.32.0.1",
+        "100.128.0.1",
+        "198.20.0.1",
+        "223.255.255.1",
+    ],
 )
 async def test_a_public_address_is_connected_to(host, listener, all_roads_lead_to):
     all_roads_lead_to(listener)

@@ -9,8 +9,6 @@ import pytest
 
 from libs.egress import Client, EgressFailed, Policy
 
-pytestmark = pytest.mark.asyncio
-
 KIB = 1024
 TEXT = b"the same words again and again " * 100
 
@@ -77,6 +75,16 @@ async def test_a_small_body_that_unfolds_to_a_huge_one_fails(encoding, listener,
     assert peak_bytes < 8 * KIB * KIB
 
 
+async def test_a_long_body_that_unfolds_to_nothing_fails(listener, answer, fetch):
+    nothing = gzip.compress(b"") * 20_000
+    assert len(nothing) > 260 * KIB
+    listener.answers = [answer(body=nothing, headers=["Content-Encoding: gzip"])]
+
+    with pytest.raises(EgressFailed) as failure:
+        await fetch()
+    assert failure.value.kind == "too-large"
+
+
 @pytest.mark.parametrize(
     ("encoding", "body"),
     [
@@ -96,8 +104,13 @@ async def test_a_compressed_body_is_unfolded(encoding, body, listener, answer, f
 
 @pytest.mark.parametrize(
     ("encoding", "body"),
-    [("gzip", b"not gzip at all"), ("gzip", gzip.compress(TEXT)[:-9]), ("br", b"x")]
-    + [("gzip, gzip", gzip.compress(gzip.compress(TEXT))), ("deflate", b"\xff\xff\xff")],
+    [
+        ("gzip", b"not gzip at all"),
+        ("gzip", gzip.compress(TEXT)[:-9]),
+        ("br", b"x"),
+        ("gzip, gzip", gzip.compress(gzip.compress(TEXT))),
+        ("deflate", b"\xff\xff\xff"),
+    ],
     ids=["not-gzip", "cut-off", "not-asked-for", "twice", "not-deflate"],
 )
 async def test_a_body_that_cannot_be_unfolded_fails(encoding, body, listener, answer, fetch):
@@ -174,8 +187,7 @@ async def test_a_cancelled_request_leaves_the_client_usable(listener, answer):
         url = f"http://127.0.0.1:{listener.port}/"
         cut = asyncio.create_task(client.request("GET", url))
         async with asyncio.timeout(10):
-            while not listener.requests:
-                await asyncio.sleep(0.01)
+            await listener.asked.wait()
         cut.cancel()
         with pytest.raises(asyncio.CancelledError):
             await cut

@@ -6,8 +6,6 @@ import pytest
 
 from libs.egress import Client, EgressRefused, Policy
 
-pytestmark = pytest.mark.asyncio
-
 
 async def to_loopback(host: str, port: int) -> Sequence[str]:
     return ["127.0.0.1"]
@@ -59,8 +57,22 @@ async def test_another_name_for_a_named_address_is_refused(host, listener):
 
 @pytest.mark.parametrize(
     "pair",
-    ["", "receiver.internal", ":80", "a:0", "a:65536", "a:http", "::1:80", "a/b:80", "*:80"]
-    + ["http://a:80", "ada@a:80", "[::1]", "[a]:80", "a..b:80"],
+    [
+        "",
+        "receiver.internal",
+        ":80",
+        "a:0",
+        "a:65536",
+        "a:http",
+        "::1:80",
+        "a/b:80",
+        "*:80",
+        "http://a:80",
+        "ada@a:80",
+        "[::1]",
+        "[a]:80",
+        "a..b:80",
+    ],
 )
 async def test_a_setting_that_is_no_pair_stops_the_start(pair):
     with pytest.raises(ValueError, match="egress: "):
@@ -85,9 +97,10 @@ async def test_a_host_that_is_not_on_the_documents_list_is_refused(hosts, listen
 
 
 async def test_the_documents_list_opens_nothing_inside(listener):
+    url = f"http://127.0.0.1:{listener.port}/"
+
     async with Client(Policy()) as client:
         with pytest.raises(EgressRefused, match="not-public"):
-            url = f"http://127.0.0.1:{listener.port}/"
             await client.request("GET", url, hosts=["127.0.0.1"])
 
     assert listener.connections == 0

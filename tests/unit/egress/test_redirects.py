@@ -4,8 +4,6 @@ import pytest
 
 from libs.egress import Client, EgressRefused, Policy
 
-pytestmark = pytest.mark.asyncio
-
 SECRETS = {
     "Authorization": "Bearer s3cret",
     "Cookie": "session=s3cret",
@@ -25,8 +23,14 @@ def redirect(answer):
 
 @pytest.mark.parametrize(
     "target",
-    ["http://127.0.0.1:{inside}/", "http://localhost:{inside}/", "http://127.1:{inside}/"]
-    + ["//127.0.0.1:{inside}/", "http://[::ffff:127.0.0.1]:{inside}/", "http://0:{inside}/"],
+    [
+        "http://127.0.0.1:{inside}/",
+        "http://localhost:{inside}/",
+        "http://127.1:{inside}/",
+        "//127.0.0.1:{inside}/",
+        "http://[::ffff:127.0.0.1]:{inside}/",
+        "http://0:{inside}/",
+    ],
 )
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_to_another_port_inside_is_refused(
@@ -80,9 +84,10 @@ async def test_a_redirect_stays_within_the_documents_list(listener, start_listen
     listener.answers = [redirect(f"http://localhost:{other.port}/")]
     policy = Policy([f"127.0.0.1:{listener.port}", f"localhost:{other.port}"])
 
+    url = f"http://127.0.0.1:{listener.port}/"
+
     async with Client(policy) as client:
         with pytest.raises(EgressRefused, match="localhost: host-not-listed"):
-            url = f"http://127.0.0.1:{listener.port}/"
             await client.request("GET", url, hosts=["127.0.0.1"])
 
     assert other.connections == 0

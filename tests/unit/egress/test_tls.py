@@ -13,8 +13,6 @@ from cryptography.x509.oid import NameOID
 
 from libs.egress import Client, EgressFailed, Policy
 
-pytestmark = pytest.mark.asyncio
-
 HOST = "api.example.test"
 
 

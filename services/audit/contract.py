@@ -1,0 +1,111 @@
+"""What others may ask of audit, and the facts it records."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from libs.common.fields import Actor, Count, EventId, Flag, Moment, RequestId, StreamName, Word
+from libs.common.messages import Event, Message, Query
+from libs.common.pages import PageQuery
+
+SERVICE = "audit"
+PRODUCERS = ("identity", "workflows", "executor", "billing", "subscriptions")
+Category = Literal[
+    "authentication", "api-usage", "administration", "workflow", "execution", "integration",
+    "error", "billing", "privacy", "platform", "other",
+]  # fmt: skip
+EventTypePattern = Annotated[Word, Field(pattern=r"^[a-z0-9.-]+\*?$")]
+
+
+# -- events ------------------------------------------------------------------------------------
+
+
+class GapFound(Event, type="audit.event.gap-found"):
+    """Numbers `first` to `last` of a producer are in no message and no page of its log."""
+
+    producer: Word
+    incarnation: Count
+    first: Count
+    last: Count
+
+
+class GapClosed(Event, type="audit.event.gap-closed"):
+    """The producer's log gave them after all, and they were entered."""
+
+    producer: Word
+    incarnation: Count
+    first: Count
+    last: Count
+
+
+# -- queries (the answers are what REST shows) ---------------------------------------------------
+
+
+class FindEntries(PageQuery, type="audit.query.find-entries", permission="audit:read"):
+    """Answers Page[EntryShown] of the caller's organization; `type` may end with `*`."""
+
+    event_type: Annotated[list[EventTypePattern] | None, Field(max_length=20)] = None
+    actor: Annotated[list[Actor] | None, Field(max_length=20)] = None
+    resource: Annotated[list[StreamName] | None, Field(max_length=20)] = None
+    from_at: Moment | None = None
+    to_at: Moment | None = None
+
+
+class FindEntry(Query, type="audit.query.find-entry", permission="audit:read"):
+    """Answers EntryShown."""
+
+    event_id: EventId
+
+
+class EntryShown(Message):
+    """That something happened, when and by whom; never what was processed.
+
+    `resource` is the id of the thing (`wf_…`), `version` its place in that thing's history.
+    """
+
+    id: EventId
+    type: Word
+    category: Category
+    producer: Word
+    number: Count
+    resource_kind: Word
+    resource: StreamName
+    version: Count
+    actor: Actor
+    request_id: RequestId | None
+    occurred_at: Moment
+
+
+class FindCompleteness(Query, type="audit.query.find-completeness", permission="instance"):
+    """Answers CompletenessShown: is what was committed also audited, producer by producer?"""
+
+
+class Gap(Message):
+    """Numbers that are missing, both ends included."""
+
+    first: Count
+    last: Count
+    found_at: Moment
+
+
+class ProducerShown(Message):
+    """`head`: what the producer's own log says now, null when it does not answer.
+
+    `last`: the last number taken; `count`: numbers up to `last` that stand in the trail.
+    """
+
+    producer: Word
+    incarnation: Count
+    head: Count | None
+    last: Count
+    count: Count
+    gaps: list[Gap]
+    complete: Flag
+
+
+class CompletenessShown(Message):
+    """`complete` when every producer answered and head = last = count without a gap."""
+
+    complete: Flag
+    audited: Count
+    producers: list[ProducerShown]

@@ -1,0 +1,187 @@
+"""Group commit: all executions of a process share one statement; who loses decides again."""
+
+import asyncio
+import contextlib
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import psycopg
+
+from libs.common.database import LOST, Database
+from libs.common.eventstore import Made, Row, encode
+
+log = logging.getLogger(__name__)
+BATCH_MAX = 200
+LEASE_S = 6.0
+
+
+@dataclass(slots=True)
+class Decision:
+    """Events of one execution with its timer: `op` is keep, end, wake or none.
+
+    `due_s` from now by the database's clock; `lease_s` 0 gives the lease back; `reply` is an
+    inbox that waits for the end; `month` and `allowed` are given for a start.
+    """
+
+    stream: str
+    execution: str
+    org: str
+    rows: list[Row]
+    op: str = "none"
+    due_s: float = 0.0
+    lease_s: float = 0.0
+    reply: str | None = None
+    wait_s: float = 0.0
+    month: str | None = None
+    allowed: int = 0
+    made: Made | None = None
+
+
+@dataclass(slots=True)
+class Committed:
+    """What became of a decision; `replies` are inboxes to answer at the end."""
+
+    status: str = "lost"
+    n: int = 0
+    queued: bool = False
+    replies: list[str] = field(default_factory=list)
+
+
+class Side(msgspec.Struct):
+    stream: str
+    execution: str
+    org: str
+    op: str
+    due_s: float
+    lease_s: float
+    owner: str
+    reply: str | None
+    wait_s: float
+
+
+class New(msgspec.Struct):
+    stream: str
+    org: str
+    month: str
+    allowed: int
+
+
+Waiting = tuple[Decision, "asyncio.Future[Committed]"]
+
+
+class Committer:
+    """One per process; `commit` returns when the decision is durable, or lost."""
+
+    def __init__(self, database: Database, owner: str) -> None:
+        self._database, self._owner = database, owner
+        self._waiting: list[Waiting] = []
+        self._wake = asyncio.Event()
+        self.committed = lambda: None
+
+    async def commit(self, decision: Decision) -> Committed:
+        future: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
+        self._waiting.append((decision, future))
+        self._wake.set()
+        return await future
+
+    async def run(self) -> None:
+        """Commits for ever; a lost server is waited for, the same events are sent again."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while batch := self._next():
+                await self._settle(batch)
+
+    def _next(self) -> list[Waiting]:
+        """Up to a batch, one decision of an execution at a time."""
+        taken: list[Waiting] = []
+        left: list[Waiting] = []
+        streams: set[str] = set()
+        for item in self._waiting:
+            if len(taken) < BATCH_MAX and item[0].stream not in streams:
+                streams.add(item[0].stream)
+                taken.append(item)
+            else:
+                left.append(item)
+        self._waiting = left
+        return taken
+
+    async def _settle(self, batch: list[Waiting]) -> None:
+        repeated, pause = False, 0.05
+        while True:
+            try:
+                results = await self._send([decision for decision, _ in batch], repeated)
+                break
+            except LOST as error:
+                log.warning("commit repeated", extra={"cause": type(error).__name__})
+                repeated = True
+                await asyncio.sleep(pause)
+                pause = min(1.0, pause * 2)
+            except psycopg.Error as error:
+                if len(batch) == 1:
+                    log.error("commit refused", extra={"sqlstate": error.sqlstate})
+                    _fail(batch[0][1], error)
+                    return
+                for one in batch:
+                    await self._settle([one])
+                return
+        for (_, future), result in zip(batch, results, strict=True):
+            if not future.done():
+                future.set_result(result)
+        self.committed()
+
+    async def _send(self, decisions: list[Decision], repeated: bool) -> list[Committed]:
+        values = _parameters(decisions, self._owner)
+        out = {decision.stream: Committed() for decision in decisions}
+        async with self._database.hot.connection() as connection:
+            cursor = await connection.execute(
+                b"select kind, stream, n, extra from append_executions(%s::json, %s::json,"
+                b" %s::json, %s::json)", values,
+            )  # fmt: skip
+            for kind, stream, n, extra in await cursor.fetchall():
+                one = out[stream]
+                if kind == "reply":
+                    one.replies.append(extra)
+                elif kind == "queued":
+                    one.queued = True
+                else:
+                    one.status, one.n = kind, n
+            if repeated:
+                await _own_ones(connection, decisions, out)
+        return [out[decision.stream] for decision in decisions]
+
+
+async def _own_ones(
+    connection: Any, decisions: list[Decision], out: dict[str, Committed]
+) -> None:
+    """After a lost answer: one's own event id at that version means that it was committed."""
+    for decision in decisions:
+        if out[decision.stream].status != "lost" or not decision.rows:
+            continue
+        cursor = await connection.execute(
+            "select n from log where stream = %s and version = %s and id = %s",
+            (decision.stream, decision.rows[-1].version, decision.rows[-1].id),
+        )
+        if (row := await cursor.fetchone()) is not None:
+            out[decision.stream] = Committed("won", row[0])
+
+
+def _parameters(decisions: list[Decision], owner: str) -> tuple[str, str, str, str]:
+    sides = [
+        Side(d.stream, d.execution, d.org, d.op, d.due_s, d.lease_s, owner, d.reply, d.wait_s)
+        for d in decisions
+    ]
+    starts = [New(d.stream, d.org, d.month, d.allowed) for d in decisions if d.month is not None]
+    made = [d.made for d in decisions if d.made is not None]
+    events = [row for d in decisions for row in d.rows]
+    return (
+        encode(events).decode(), encode(sides).decode(), encode(starts).decode(),
+        encode(made).decode(),
+    )  # fmt: skip
+
+
+def _fail(future: "asyncio.Future[Committed]", error: Exception) -> None:
+    with contextlib.suppress(asyncio.InvalidStateError):
+        future.set_exception(error)

@@ -1,0 +1,1 @@
+"""One file per service that is asked; each route parses, asks, translates."""

@@ -1,0 +1,59 @@
+"""What identity refuses."""
+
+from libs.common.errors import Conflict, Forbidden, NotSignedIn, Rejected
+
+
+class CredentialInvalid(NotSignedIn):
+    """Unknown, wrong, expired or revoked: one answer."""
+
+    code = "credential-invalid"
+
+
+class EmailTaken(Conflict):
+    code = "email-taken"
+
+
+class PasswordRefused(Rejected):
+    """`errors[0].rule` says which rule: too-short, too-long, too-common."""
+
+    code = "password-refused"
+
+
+class SignUpClosed(Forbidden):
+    code = "sign-up-closed"
+
+
+class SetUpAlready(Conflict):
+    """The installation has its operator; the one-time token is used up."""
+
+    code = "set-up-already"
+
+
+class OrganizationExists(Conflict):
+    code = "organization-exists"
+
+
+class MemberExists(Conflict):
+    code = "member-exists"
+
+
+class LastOwner(Conflict):
+    code = "last-owner"
+
+
+class RoleAboveOwn(Forbidden):
+    code = "role-above-own"
+
+
+class ScopeAboveOwn(Forbidden):
+    code = "scope-above-own"
+
+
+class LimitReached(Conflict):
+    code = "limit-reached"
+
+
+class PersonNeeded(Forbidden):
+    """An API key asked for what only a person can have."""
+
+    code = "person-needed"

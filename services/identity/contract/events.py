@@ -1,0 +1,161 @@
+"""The facts that identity records."""
+
+from typing import Literal
+
+from libs.common.fields import (
+    Actor,
+    ApiKeyId,
+    Count,
+    Digest,
+    Flag,
+    KeyId,
+    Moment,
+    Name,
+    NotificationId,
+    OrganizationId,
+    OwnerId,
+    PersonId,
+    PolicyVersion,
+    SealedEmail,
+    SealedOrganizationName,
+    SealedPersonName,
+    SealedText,
+    SessionId,
+    Slug,
+    Word,
+)
+from libs.common.keys import Purpose
+from libs.common.messages import Event
+from services.identity.contract.roles import Role
+
+SignInReason = Literal["credential-invalid", "too-many"]
+StatusClass = Literal["2xx", "3xx", "4xx", "5xx"]
+NoticeFacts = dict[Name, Word | Count]
+
+
+class PersonRegistered(Event, type="identity.event.person-registered"):
+    person_id: PersonId
+    name: SealedPersonName
+    email: SealedEmail
+    email_index: Digest
+    old_enough: Flag
+    policies: dict[Name, PolicyVersion]
+    password_scheme: Word
+
+
+class SessionOpened(Event, type="identity.event.session-opened"):
+    session_id: SessionId
+    method: Word
+    expires_at: Moment
+
+
+class SignInRefused(Event, type="identity.event.sign-in-refused"):
+    """Folded: one per account, reason and minute."""
+
+    email_index: Digest
+    reason: SignInReason
+    minute: Moment
+    count: Count
+
+
+class SessionClosed(Event, type="identity.event.session-closed"):
+    session_id: SessionId
+    reason: Word
+
+
+class PasswordChanged(Event, type="identity.event.password-changed"):
+    reason: Literal["changed", "rehashed"]
+    scheme: Word
+
+
+class OrganizationFounded(Event, type="identity.event.organization-founded", public=True):
+    organization_id: OrganizationId
+    name: SealedOrganizationName
+    slug: Slug
+    owner_id: PersonId
+
+
+class MemberAdded(Event, type="identity.event.member-added", public=True):
+    person_id: PersonId
+    role: Role
+
+
+class MemberRoleChanged(Event, type="identity.event.member-role-changed", public=True):
+    person_id: PersonId
+    from_role: Role
+    to_role: Role
+
+
+class MemberRemoved(Event, type="identity.event.member-removed", public=True):
+    person_id: PersonId
+    reason: Literal["removed", "left"]
+
+
+class ApiKeyCreated(Event, type="identity.event.api-key-created", public=True):
+    key_id: ApiKeyId
+    name: SealedText
+    scopes: list[Word]
+    expires_at: Moment | None
+    created_by: PersonId
+
+
+class ApiKeyRevoked(Event, type="identity.event.api-key-revoked", public=True):
+    key_id: ApiKeyId
+    reason: Literal["revoked", "creator-left"]
+
+
+class AccessRefused(Event, type="identity.event.access-refused"):
+    """Folded per actor, operation and minute."""
+
+    actor: Actor
+    operation: Word
+    permission: Word | None
+    reason: Word
+    minute: Moment
+    count: Count
+
+
+class ApiUsageRecorded(Event, type="identity.event.api-usage-recorded"):
+    """Per actor, operation, class of status and minute."""
+
+    actor: Actor
+    operation: Word
+    status_class: StatusClass
+    minute: Moment
+    count: Count
+
+
+class NotificationRaised(Event, type="identity.event.notification-raised"):
+    """Something to tell one person, or the members of the organization who may know it."""
+
+    notification_id: NotificationId
+    person_id: PersonId | None
+    audience: Word
+    category: Word
+    template: Word
+    facts: NoticeFacts
+
+
+class NotificationRead(Event, type="identity.event.notification-read"):
+    notification_id: NotificationId
+    person_id: PersonId
+
+
+class OperatorAppointed(Event, type="identity.event.operator-appointed"):
+    person_id: PersonId
+    how: Word
+
+
+class KeyCreated(Event, type="identity.event.key-created"):
+    """A data key of an organization or a person was made; its value is in no event."""
+
+    owner_id: OwnerId
+    purpose: Purpose
+    kid: KeyId
+
+
+class KeysDestroyed(Event, type="identity.event.keys-destroyed"):
+    """All data keys of an owner are gone for ever; caches drop them when they see this."""
+
+    owner_id: OwnerId
+    kids: list[KeyId]

@@ -1,0 +1,1 @@
+"""Workflows: documents, drafts, published versions, triggers, secrets and variables."""

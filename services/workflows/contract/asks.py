@@ -1,0 +1,137 @@
+"""What callers may ask of workflows, and the permission it needs."""
+
+from typing import Literal
+
+from libs.common.fields import (
+    AnyJson,
+    DocumentText,
+    Flag,
+    FreeText,
+    LabelText,
+    Name,
+    SecretText,
+    Version,
+    Word,
+)  # fmt: skip
+from libs.common.messages import Command, Query
+from libs.common.pages import PageQuery
+from services.workflows.contract.events import Media
+
+
+class DraftWorkflow(Command, type="workflows.command.draft-workflow", permission="workflows:edit"):
+    """Answers DraftedShown. Raises Malformed (malformed-yaml, -json), WorkflowExists."""
+
+    document: DocumentText
+    media: Media
+
+
+class SaveDraft(Command, type="workflows.command.save-draft", permission="workflows:edit"):
+    """Needs Meta.expected_version (`If-Match`); 0 (`If-None-Match: *`) creates. → DraftedShown."""
+
+    workflow: Word
+    document: DocumentText
+    media: Media
+
+
+class PublishWorkflow(
+    Command, type="workflows.command.publish-workflow", permission="workflows:publish"
+):
+    """The draft as it was at `draft_version` becomes the next version. → WorkflowShown."""
+
+    workflow: Word
+    draft_version: Version
+    note: FreeText | None = None
+
+
+class EnableWorkflow(
+    Command, type="workflows.command.enable-workflow", permission="workflows:publish"
+):
+    workflow: Word
+
+
+class DisableWorkflow(
+    Command, type="workflows.command.disable-workflow", permission="workflows:publish"
+):
+    workflow: Word
+
+
+class ArchiveWorkflow(
+    Command, type="workflows.command.archive-workflow", permission="workflows:publish"
+):
+    workflow: Word
+
+
+class StoreSecret(Command, type="workflows.command.store-secret", permission="secrets:manage"):
+    """A new secret or a new version of one. → SecretShown."""
+
+    name: Name
+    value: SecretText
+
+
+class DeleteSecret(Command, type="workflows.command.delete-secret", permission="secrets:manage"):
+    name: Name
+
+
+class SetVariable(Command, type="workflows.command.set-variable", permission="workflows:edit"):
+    """→ VariableShown."""
+
+    name: Name
+    value: AnyJson
+
+
+class DeleteVariable(
+    Command, type="workflows.command.delete-variable", permission="workflows:edit"
+):
+    name: Name
+
+
+class FindWorkflows(PageQuery, type="workflows.query.find-workflows", permission="workflows:read"):
+    """`label` is `key` or `key:value`; `q` is a part of the name. → Page[WorkflowShown]."""
+
+    name: list[Name] | None = None
+    enabled: Flag | None = None
+    archived: Flag | None = None
+    label: list[LabelText] | None = None
+    q: LabelText | None = None
+
+
+class FindWorkflow(Query, type="workflows.query.find-workflow", permission="workflows:read"):
+    workflow: Word
+    expand: list[Literal["draft", "published"]] = []
+
+
+class FindDraft(Query, type="workflows.query.find-draft", permission="workflows:read"):
+    """→ DraftShown; the door answers with `document` itself, in its media type."""
+
+    workflow: Word
+
+
+class CheckDocument(Query, type="workflows.query.check-document", permission="workflows:read"):
+    document: DocumentText
+    media: Media
+
+
+class FindVersions(PageQuery, type="workflows.query.find-versions", permission="workflows:read"):
+    workflow: Word
+
+
+class FindVersion(Query, type="workflows.query.find-version", permission="workflows:read"):
+    workflow: Word
+    version: Version
+
+
+class FindTriggers(PageQuery, type="workflows.query.find-triggers", permission="triggers:read"):
+    workflow: list[Word] | None = None
+    kind: list[Literal["webhook"]] | None = None
+
+
+class FindSchema(Query, type="workflows.query.find-schema"):
+    """→ SchemaShown."""
+
+
+class FindSecrets(PageQuery, type="workflows.query.find-secrets", permission="secrets:manage"):
+    """→ Page[SecretShown]."""
+
+
+class FindVariables(PageQuery, type="workflows.query.find-variables", permission="workflows:read"):
+    """→ Page[VariableShown]."""

@@ -1,0 +1,101 @@
+"""What only other services ask: the door for hooks, the executor for documents and secrets."""
+
+from typing import Literal
+
+from libs.common.fields import (
+    Digest,
+    Flag,
+    HostName,
+    HttpPath,
+    LabelText,
+    Name,
+    QueryName,
+    SealedJson,
+    SealedSecret,
+    Seconds,
+    Version,
+    Word,
+    WorkflowId,
+)  # fmt: skip
+from libs.common.messages import Message, Query
+from services.workflows.contract.events import ConnectorFact, Respond, Scheme, TriggerFact
+
+
+class FindHook(Query, type="workflows.query.find-hook"):
+    """The door asks what is behind a path of Meta.organization. → HookFound, also if unknown."""
+
+    path: HttpPath
+
+
+class HookFound(Message):
+    """`reason` says why nothing starts; `secret` is sealed for `secret_stream(org, its name)`.
+
+    To be dropped from a cache at: workflow-published, -enabled, -disabled, -archived,
+    secret-stored and secret-deleted of the organization. `secret` is None while the secret is
+    missing: then no signature is right (except for the scheme `none`).
+    """
+
+    path: HttpPath
+    reason: Literal["no-such-path", "disabled", "archived"] | None
+    workflow_id: WorkflowId | None = None
+    workflow_version: Version | None = None
+    enabled: Flag = False
+    archived: Flag = False
+    scheme: Scheme | None = None
+    secret_name: Name | None = None
+    secret_version: Version | None = None
+    secret: SealedSecret | None = None
+    header: Word | None = None
+    respond: Respond | None = None
+    timeout_s: Seconds | None = None
+    headers: list[Word] = []
+    query: list[QueryName] = []
+
+
+class FindTrigger(Query, type="workflows.query.trigger"):
+    """What the executor asks when its view lacks a path, or a workflow (id or name) or version.
+
+    Either `path` or `workflow`; `version` None is the newest. → TriggerFound, or NotFound.
+    """
+
+    path: HttpPath | None = None
+    workflow: Word | None = None
+    version: Version | None = None
+
+
+class TriggerFound(Message):
+    """The facts of `workflow-published` and the workflow's state; `latest` is the newest version."""
+
+    workflow_id: WorkflowId
+    name: Name
+    workflow_version: Version
+    latest: Version
+    enabled: Flag
+    archived: Flag
+    document: SealedJson
+    document_digest: Digest
+    language: Version
+    triggers: list[TriggerFact]
+    connectors: list[ConnectorFact]
+    hosts: list[HostName]
+    secrets: list[Name]
+    variables: list[Name]
+    labels: dict[Word, LabelText]
+
+
+class OpenSecrets(Query, type="workflows.query.open-secrets"):
+    """The executor asks for sealed values; names that do not exist are left out."""
+
+    names: list[Name]
+
+
+class SecretOpened(Message):
+    """`value` is sealed for `secret_stream(org, name)`, purpose `secrets`."""
+
+    name: Name
+    secret_version: Version
+    value: SealedSecret
+
+
+class SecretsOpened(Message):
+    secrets: list[SecretOpened]

@@ -1,0 +1,400 @@
+"""Section 11 of the language's rules: every case of the file and of scopes, one row each."""
+
+import textwrap
+
+import pytest
+
+from libs.language.check import HTTP_REQUEST, Checked, Known, check
+from libs.language.source import SourceError, read_document
+
+KNOWN = Known(connectors={"http-request@1": HTTP_REQUEST})
+HEAD = """\
+troth: 1
+name: case
+input:
+  type: object
+  additionalProperties: false
+  properties:
+    name: {type: string}
+    list: {type: array, items: {type: object, additionalProperties: false, properties: {k: {}}}}
+    from: {type: string}
+    open: {type: object, properties: {known: {type: string}}}
+"""
+
+
+def checked(steps: str, rest: str = "") -> Checked:
+    text = f"{HEAD}{rest}steps:\n{textwrap.indent(textwrap.dedent(steps), '  ')}"
+    return check(read_document(text, "yaml"), known=KNOWN)
+
+
+CALL = "uses: http-request@1\n  with:"
+CASES: list[tuple[str, str, set[str]]] = [
+    (
+        "id read before it ran",
+        "- {id: a, set: {x: '${{ b.x }}'}}\n- {id: b, set: {x: 1}}",
+        {"unknown-name"},
+    ),
+    (
+        "a with that reads its own step",
+        "- {id: a, uses: http-request@1, with: {url: '${{ a.text }}'}}",
+        {"unknown-name"},
+    ),
+    (
+        "keys of one set reading each other",
+        "- {id: a, set: {x: 1, y: '${{ x }}'}}",
+        {"unknown-name"},
+    ),
+    (
+        "an inner id outside its branch",
+        """\
+        - id: route
+          choose: [{when: "${{ true }}", steps: [{id: ok, set: {x: 1}}]}]
+        - {id: after, set: {y: "${{ ok.x }}"}}
+        """,
+        {"unknown-name"},
+    ),
+    (
+        "a sibling branch's id",
+        """\
+        - id: route
+          choose:
+            - {when: "${{ true }}", steps: [{id: ok, set: {x: 1}}]}
+            - {when: "${{ true }}", steps: [{id: no, set: {x: "${{ ok.x }}"}}]}
+        """,
+        {"unknown-name"},
+    ),
+    (
+        "the loop variable after the loop",
+        """\
+        - {id: each, for_each: "${{ input.list }}", as: line, steps: []}
+        - {id: after, set: {y: "${{ line }}"}}
+        """,
+        {"unknown-name"},
+    ),
+    (
+        "error outside catch",
+        "- {id: a, set: {x: '${{ error.message }}'}}",
+        {"unknown-name"},
+    ),
+    (
+        "route.ok.x after the branch",
+        """\
+        - id: route
+          choose: [{when: "${{ true }}", steps: [{id: ok, set: {x: 1}}]}]
+        - {id: after, set: {y: "${{ route.ok.x }}"}}
+        """,
+        set(),
+    ),
+    (
+        "an outer loop's variable in the inner loop",
+        """\
+        - id: outer
+          for_each: ${{ input.list }}
+          as: row
+          steps:
+            - id: inner
+              for_each: ${{ row.k }}
+              as: cell
+              index_as: nr
+              steps: [{id: put, set: {x: "${{ [row, cell, nr] }}"}}]
+        """,
+        set(),
+    ),
+    (
+        "the same id in two branches",
+        """\
+        - id: route
+          choose: [{when: "${{ true }}", steps: [{id: ok, set: {x: 1}}]}]
+          else: {steps: [{id: ok, set: {x: 2}}]}
+        """,
+        {"id-taken"},
+    ),
+    (
+        "as equal to a visible name",
+        "- {id: a, set: {x: 1}}\n- {id: b, for_each: '${{ [1] }}', as: a, steps: []}",
+        {"name-taken"},
+    ),
+    (
+        "index_as equal to as",
+        "- {id: b, for_each: '${{ [1] }}', as: n, index_as: n, steps: []}",
+        {"name-taken"},
+    ),
+    (
+        "a comprehension variable equal to a visible name",
+        "- {id: a, set: {x: [1]}}\n- {id: b, set: {y: '${{ [a for a in a.x] }}'}}",
+        {"name-taken"},
+    ),
+    ("step named input", "- {id: input, set: {x: 1}}", {"name-reserved"}),
+    ("step named sum", "- {id: sum, set: {x: 1}}", {"name-reserved"}),
+    ("get-user as id", "- {id: get-user, set: {x: 1}}", {"bad-id"}),
+    ("no id", "- {set: {x: 1}}", {"id-missing"}),
+    ("for_each without as", "- {id: a, for_each: '${{ [1] }}', steps: []}", {"as-missing"}),
+    (
+        "when: true",
+        "- {id: a, choose: [{when: true, steps: []}]}",
+        {"expression-expected"},
+    ),
+    (
+        "when: x and an expression",
+        "- {id: a, choose: [{when: 'x ${{ true }}', steps: []}]}",
+        {"expression-expected"},
+    ),
+    (
+        "timeout with an expression",
+        "- {id: a, uses: http-request@1, with: {url: 'https://a.example'}, timeout: '${{ input.t }}'}",
+        {"expression-not-here"},
+    ),
+    ("vars.x anywhere", "- {id: a, set: {x: '${{ vars.x }}'}}", set()),
+    ("event in a step", "- {id: a, set: {x: '${{ event.data }}'}}", {"unknown-name"}),
+    (
+        "else as an item of choose",
+        "- {id: a, choose: [{when: '${{ true }}', steps: []}, {else: []}]}",
+        {"block-shape"},
+    ),
+    (
+        "two kinds in one step",
+        "- {id: a, set: {x: 1}, wait: {for: 1s}}",
+        {"one-kind"},
+    ),
+    ("no kind in a step", "- {id: a}", {"one-kind"}),
+    (
+        "retries: 3",
+        "- {id: a, uses: http-request@1, with: {url: 'https://a.example'}, retries: 3}",
+        {"unknown-key"},
+    ),
+    (
+        "uses without version",
+        "- {id: a, uses: http-request, with: {url: 'https://a.example'}}",
+        {"version-missing"},
+    ),
+    (
+        "secret as a whole value in with",
+        "- {id: a, uses: http-request@1, with: {url: 'https://a.example', text: '${{ secret.k }}'}}",
+        set(),
+    ),
+    (
+        "secret inside a text in with",
+        """\
+        - id: a
+          uses: http-request@1
+          with: {url: "https://a.example", headers: {authorization: "Bearer ${{ secret.api }}"}}
+        """,
+        set(),
+    ),
+    ("secret in set", "- {id: a, set: {x: '${{ secret.api }}'}}", {"secret-not-here"}),
+    (
+        "secret in when",
+        "- {id: a, choose: [{when: '${{ secret.api }}', steps: []}]}",
+        {"secret-not-here"},
+    ),
+    (
+        "base64(secret.api)",
+        """\
+        - id: a
+          uses: http-request@1
+          with: {url: "https://a.example", text: "${{ base64(secret.api) }}"}
+        """,
+        {"secret-in-expression"},
+    ),
+    ("input.from", "- {id: a, set: {x: '${{ input.from }}'}}", {"expression-keyword-key"}),
+    ('input["from"]', "- {id: a, set: {x: '${{ input[\"from\"] }}'}}", set()),
+    ("True", "- {id: a, set: {x: '${{ True }}'}}", {"expression-literal"}),
+    (
+        "a method",
+        "- {id: a, set: {x: '${{ input.name.lower() }}'}}",
+        {"expression-method"},
+    ),
+    ("a called lambda", "- {id: a, set: {x: '${{ (lambda: 1)() }}'}}", {"expression-method"}),
+    ("lenn(x)", "- {id: a, set: {x: '${{ lenn(input.name) }}'}}", {"unknown-function"}),
+    ("not closed", "- {id: a, set: {x: '${{ input.a'}}", {"expression-not-closed"}),
+    (
+        "braces inside an expression",
+        """- {id: a, set: {x: '${{ {"a": {"b": 1}} }}', y: '${{ "}}" }}', z: '$${{ x }}'}}""",
+        set(),
+    ),
+    (
+        "an expression in a key of with",
+        """\
+        - id: a
+          uses: http-request@1
+          with: {url: "https://a.example", json: {"${{ input.name }}": 1}}
+        """,
+        {"expression-in-key"},
+    ),
+    ("an expression in a key of set", "- {id: a, set: {'${{ x }}': 1}}", {"expression-in-key"}),
+    (
+        "a key that the closed input has not",
+        "- {id: a, set: {x: '${{ input.nam }}'}}",
+        {"unknown-key"},
+    ),
+    (
+        "a key that the step's set has not",
+        "- {id: a, set: {x: 1}}\n- {id: b, set: {y: '${{ a.y }}'}}",
+        {"unknown-key"},
+    ),
+    (
+        "a key that the connector's result has not",
+        """\
+        - {id: a, uses: http-request@1, with: {url: "https://a.example"}}
+        - {id: b, set: {y: "${{ a.stat }}"}}
+        """,
+        {"unknown-key"},
+    ),
+    (
+        "a key below the connector's json",
+        """\
+        - {id: a, uses: http-request@1, with: {url: "https://a.example"}}
+        - {id: b, set: {y: "${{ a.json.anything.at_all }}"}}
+        """,
+        set(),
+    ),
+    ("an unknown key of trigger", "- {id: a, set: {x: '${{ trigger.heads }}'}}", {"unknown-key"}),
+    (
+        "the item's key",
+        "- {id: b, for_each: '${{ input.list }}', as: n, steps: [{id: c, set: {x: '${{ n.z }}'}}]}",
+        {"unknown-key"},
+    ),
+    (
+        "has asks for what may not be there",
+        "- {id: a, set: {x: '${{ has(input.open.no) }}'}}",
+        set(),
+    ),
+    ("no step at all", "[]", {"no-steps"}),
+]
+LATER = [
+    "parallel: {a: {steps: []}}",
+    "try: {steps: []}",
+    "approval: {by: ['role:admin'], message: x}",
+    "workflow: other",
+    "python: 'return 1'\n  uses: [http-request@1]",
+    "agent: {}",
+    "wait: {event: {type: a.b}}",
+    "wait: {for: 1s, timeout: 2s}",
+    "for_each: {uses: http-request@1}\n  as: x\n  steps: []",
+    f"{CALL} {{url: 'https://a.example'}}\n  undo: {{uses: http-request@1}}",
+    f"{CALL} {{url: 'https://a.example'}}\n  connection: ledger",
+    f"{CALL} {{url: 'https://a.example'}}\n  retry: {{then: pause}}",
+]
+LATER_ABOVE = [
+    "on: [{schedule: {cron: '* * * * *'}}]\n",
+    "on: [{event: {type: a.b, with: {x: '${{ event.data }}'}}}]\n",
+    "on: [{mcp: {}}]\n",
+    "concurrency: {key: '${{ input.name }}', limit: 1}\n",
+    "debounce: {}\n",
+    "rate: {}\n",
+    "on_error: {steps: []}\n",
+    "tests: []\n",
+    "budget: {tokens: 1}\n",
+    "budget: {cost: 0.50 EUR}\n",
+    "budget: {duration: 7d}\n",
+]
+
+
+@pytest.mark.parametrize(("steps", "rules"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
+def test_each_case_of_the_rules_has_its_answer(steps, rules):
+    found = checked(steps)
+
+    assert {problem.rule for problem in found.problems} == rules, found.problems
+    assert (found.document is None) == bool(rules)
+    for problem in found.problems:
+        assert problem.line
+        assert problem.see
+
+
+@pytest.mark.parametrize("kind", LATER)
+def test_a_step_that_comes_later_is_refused_by_that_name(kind):
+    found = checked(f"- id: a\n  {kind}")
+
+    assert {problem.rule for problem in found.problems} == {"comes-later"}
+    assert "comes later" in found.problems[0].detail
+
+
+@pytest.mark.parametrize("above", LATER_ABOVE)
+def test_a_key_of_the_document_that_comes_later_is_refused_by_that_name(above):
+    found = checked("- {id: a, set: {x: 1}}", above)
+
+    assert {problem.rule for problem in found.problems} == {"comes-later"}
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["f'{input.name}'", "9**9", "{1, 2}", "(y := 1)", "[*input.list]", "input.name is null"],
+)
+def test_python_beyond_the_grammar_is_not_allowed(expression):
+    found = checked(f'- id: a\n  set: {{x: "${{{{ {expression} }}}}"}}')
+
+    assert [problem.rule for problem in found.problems] == ["expression-not-allowed"]
+
+
+@pytest.mark.parametrize(
+    ("steps", "found", "meant"),
+    [
+        ("- {id: total, set: {x: 1}}\n- {id: b, set: {y: '${{ totl.x }}'}}", "totl", "total"),
+        ("- {id: a, set: {x: '${{ input.nam }}'}}", "nam", "name"),
+        ("- {id: a, set: {x: '${{ lenn(input.name) }}'}}", None, "len"),
+        (
+            "- {id: a, uses: http-request@1, with: {url: 'https://a.example'}, retries: 3}",
+            "retries",
+            "retry",
+        ),
+        ("- {id: a, uses: http-request@1, with: {urll: 'https://a.example'}}", "urll", "url"),
+        (
+            "- {id: a, uses: http-request@1, with: {url: 'https://a.example', method: PSOT}}",
+            "PSOT",
+            "POST",
+        ),
+        ("- {id: a, uses: http-reqest@1, with: {}}", "http-reqest@1", "http-request@1"),
+        ("- {id: a, for_each: '${{ [1] }}', as: x, failures: stopp, steps: []}", "stopp", "stop"),
+        ("- {id: a, sett: {x: 1}}", "sett", "set"),
+    ],
+)
+def test_what_is_close_to_a_known_name_gets_a_suggestion(steps, found, meant):
+    problems = checked(steps).problems
+
+    assert (found, meant) in [(each.found, each.did_you_mean) for each in problems]
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("name: a\nsteps: [{id: a, set: {}}]", "language-version"),
+        ("troth: 2\nname: a\nsteps: [{id: a, set: {}}]", "language-version"),
+        ("troth: true\nname: a\nsteps: [{id: a, set: {}}]", "language-version"),
+        ("troth: '1'\nname: a\nsteps: [{id: a, set: {}}]", "language-version"),
+        ("troth: 1\nsteps: [{id: a, set: {}}]", "key-missing"),
+        ("troth: 1\nname: a", "key-missing"),
+        ("troth: 1\nname: A b\nsteps: [{id: a, set: {}}]", "bad-name"),
+        ("troth: 1\nname: '${{ x }}'\nsteps: [{id: a, set: {}}]", "expression-not-here"),
+        ("troth: 1\nname: a\nsteps: {}", "block-shape"),
+        ("troth: 1\nname: a\nsteps: [1]", "block-shape"),
+        ("[]", "block-shape"),
+        ("", "block-shape"),
+        ("troth: 1\nname: a\nsteps: [{id: a, set: {}}]\ntimeout: 10", "wrong-type"),
+        ("troth: 1\nname: a\nsteps: [{id: a, set: {}}]\ntimeout: 0s", "bad-duration"),
+        ("troth: 1\nname: a\nsteps: [{id: a, set: {}}]\ntimeout: 366d", "bad-duration"),
+        ("troth: 1\nname: a\nsteps: [{id: a, wait: {for: soon}}]", "bad-duration"),
+        ("troth: 1\nname: a\nsteps: [{id: a, wait: {for: 5}}]", "wrong-type"),
+        ("troth: 1\nname: a\nsteps: [{id: a, wait: {for: 1s, until: '${{ now() }}'}}]", "one-kind"),
+        ("troth: 1\nname: a\negress: ['https://x.example']\nsteps: [{id: a, set: {}}]", "bad-host"),
+        (
+            "troth: 1\nname: a\nlabels: {a: '${{ 1 }}'}\nsteps: [{id: a, set: {}}]",
+            "expression-not-here",
+        ),
+        ("troth: 1\nname: a\nbudget: {steps: 0}\nsteps: [{id: a, set: {}}]", "out-of-range"),
+        (
+            "troth: 1\nname: a\ninput: {$ref: 'https://x.example/s'}\nsteps: [{id: a, set: {}}]",
+            "schema-ref",
+        ),
+        ("troth: 1\nname: a\ninput: {typ: object}\nsteps: [{id: a, set: {}}]", "unknown-key"),
+    ],
+)
+def test_a_document_that_breaks_a_rule_is_refused_by_that_rule_alone(text, rule):
+    found = check(read_document(text, "yaml"), known=KNOWN)
+
+    assert [problem.rule for problem in found.problems] == [rule]
+
+
+@pytest.mark.parametrize("text", ["a: &x 1", "a: *x", "{<<: {}}", "a: !!str 1", "a: 1\na: 2"])
+def test_the_files_refusals_come_before_the_check(text):
+    with pytest.raises(SourceError):
+        read_document(text, "yaml")
