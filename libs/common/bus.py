@@ -28,7 +28,7 @@ A = TypeVar("A", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An answer: its JSON text, the version of the thing it shows, whether it was recorded before."""
+    """An answer: its JSON text, the version of what it shows, whether it was recorded before."""
 
     body: bytes
     version: int | None = None
@@ -74,9 +74,9 @@ class _ErrorsBecomeReplies(BaseMiddleware):
             meta = caused_by(msg)
             subject = msg.raw_message.subject
             asked = ASKS.get(subject)
-            if asked is not None and asked.permission is not None:
-                if asked.permission not in meta.permissions:
-                    raise Forbidden(f"this needs {asked.permission}", permission=asked.permission)
+            needed = asked.permission if asked is not None else None
+            if needed is not None and needed not in meta.permissions:
+                raise Forbidden(f"this needs {needed}", permission=needed)
             with telemetry.span(subject, meta.traceparent, actor_kind=meta.actor[:3]):
                 return await call_next(msg)
         except DomainError as error:
@@ -124,7 +124,8 @@ class Bus:
         self.service = service
         self.broker = NatsBroker(
             url, name=f"troth-{service}", middlewares=[_ErrorsBecomeReplies], logger=None,
-            max_reconnect_attempts=-1, reconnect_time_wait=0.2, connect_timeout=2, ping_interval=5,
+            max_reconnect_attempts=-1, reconnect_time_wait=0.2,  # pyright: ignore[reportArgumentType] - nats-py takes fractions
+            connect_timeout=2, ping_interval=5,
             max_outstanding_pings=2, inbox_prefix=f"_INBOX_{service}".encode(),
             pending_size=8 * 1024 * 1024, drain_timeout=5, allow_reconnect=True,
             error_cb=self._error,

@@ -1,4 +1,4 @@
-"""Connections of a service: `system` for its own work, `reader` for callers under row-level security."""
+"""Connections of a service: `system` for its own work, `reader` for callers (row security)."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import URL, text
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -47,7 +48,7 @@ class Database:
         )  # fmt: skip
 
     def conninfo(self, role: str) -> str:
-        return psycopg.conninfo.make_conninfo(
+        return make_conninfo(
             host=self._server.hostname, port=self._server.port or 5432,
             dbname=self.name, user=f"{self.service}_{role}",
             password=self._passwords[role], options=_OPTIONS, connect_timeout=5,

@@ -55,7 +55,7 @@ class Given(Generic[C, S]):
         return self._error
 
     def then_nothing(self) -> None:
-        assert self._error is None and self._made == []
+        assert (self._error, self._made) == (None, [])
 
 
 def given(decider: Decider[C, S], *events: Event) -> Given[C, S]:

@@ -1,4 +1,4 @@
-"""The log of a service: load a stream, decide, append; a command's id is recorded with its events."""
+"""The log of a service: load, decide, append; a command's id is recorded with its events."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -170,6 +170,20 @@ class EventStore:
                 return Outcome(after, last, events, n)
         raise Conflict("too many changes at once; try again")
 
+    async def note(self, stream: str, events: Sequence[Event], meta: Meta) -> int:
+        """Appends facts that need no decision at the end of a stream; their last number."""
+        for _ in range(ATTEMPTS_MAX):
+            with unavailable("store"):
+                async with self.database.hot.connection() as connection:
+                    cursor = await connection.execute(
+                        "select coalesce(max(version), 0) from log where stream = %s", (stream,)
+                    )
+                    (version,) = cast(tuple[int], await cursor.fetchone())
+            n = await self._append(rows(stream, version + 1, events, meta), [], None)
+            if n is not None:
+                return n
+        raise Conflict("too many changes at once; try again")
+
     async def _made(self, meta: Meta) -> tuple[str, str | None, int] | None:
         if meta.command_id is None:
             return None
@@ -202,7 +216,8 @@ class EventStore:
                     await beside(work)
                     row = (0, 0)
                     if sql is not None:
-                        row = (await work.exec_driver_sql(sql, values)).fetchone()
+                        found = (await work.exec_driver_sql(sql, values)).fetchone()
+                        row = None if found is None else (found[0], found.last_n)
                         if row is None:
                             await work.rollback()
         except Exception as error:

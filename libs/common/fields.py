@@ -104,6 +104,11 @@ RequestId = Annotated[str, Field(max_length=64), _indirect("request id")]
 Pointer = Annotated[str, Field(max_length=400), _none("pointer into a document")]
 Digest = Annotated[str, Field(max_length=128), _indirect("keyed digest")]
 ResourceAddress = Annotated[str, Field(max_length=400), _none("address of a resource")]
+PublicSubject = Annotated[str, Field(max_length=200), _indirect("what an event is about")]
+PlainValue = Annotated[
+    Annotated[str, Field(max_length=200)] | int | bool, _none("value of a field of class none")
+]
+OpenJson = Annotated[JsonValue, _indirect("data of a public event, without what is sealed")]
 
 # Values that only their ciphertext may stand for
 SealedText = Annotated[str, _sealed(DataClass.FREE_TEXT, "text", "organization")]

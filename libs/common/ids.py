@@ -74,3 +74,7 @@ def derived(prefix: str, *parts: str) -> str:
 
 def derived_uuid(*parts: str) -> uuid.UUID:
     return private(derived("id", *parts))
+
+
+def uuid_of(text: str) -> uuid.UUID:
+    return uuid.UUID(text)

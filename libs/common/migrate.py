@@ -1,4 +1,4 @@
-"""Brings a server to what the code expects: roles, databases, log, tables, rights, row-level security.
+"""Brings a server to what the code expects: roles, databases, log, tables, rights, row security.
 
 Every step can be repeated. A projection whose version was raised loses its tables and is rebuilt.
 """
@@ -39,7 +39,7 @@ class Schema:
 
 def migrate(admin_url: str, schemas: Iterable[Schema], passwords: dict[str, tuple[str, str]],
             prefix: str = "troth_") -> None:  # fmt: skip
-    """`passwords`: service -> (system, reader). Needs a role that may create roles and databases."""
+    """`passwords`: service -> (system, reader). Needs a role that may make roles and databases."""
     with psycopg.connect(admin_url, autocommit=True) as admin:
         check_server(admin)
         for schema in schemas:
@@ -112,9 +112,7 @@ def _schema(connection: psycopg.Connection[Any], schema: Schema) -> None:
     if schema.has_log:
         run(LOG_SQL.read_bytes())
         _drop_raised(connection, schema.projections)
-    run(
-        "create table if not exists migrations (name text primary key, at timestamptz default now())"
-    )
+    run("create table if not exists migrations (name text primary key, at timestamptz not null)")
     for table in schema.metadata.sorted_tables:
         run(_text(CreateTable(table, if_not_exists=True)))
         for index in sorted(table.indexes, key=lambda i: str(i.name)):
@@ -144,7 +142,7 @@ def _numbered(connection: psycopg.Connection[Any], folder: Path | None) -> None:
         done = connection.execute("select 1 from migrations where name = %s", (file.name,))
         if not done.fetchone():
             connection.execute(file.read_bytes())
-            connection.execute("insert into migrations (name) values (%s)", (file.name,))
+            connection.execute("insert into migrations values (%s, now())", (file.name,))
 
 
 def _rights(connection: psycopg.Connection[Any], schema: Schema) -> None:

@@ -57,6 +57,21 @@ def page_of(
     return Page[Any](data=data, next=more)
 
 
+def page_in_memory(
+    items: Sequence[T], query: PageQuery, place: Callable[[T], tuple[Any, Any]]
+) -> Page[T]:
+    """A page of a list that is no table (plans, types): ordered and sought as `seek` does it."""
+    ordered = sorted(items, key=place, reverse=query.order == "desc")
+    if query.after is not None:
+        after = _decode(query.after)
+        behind = (lambda key: key < after) if query.order == "desc" else (lambda key: key > after)
+        try:
+            ordered = [item for item in ordered if behind(place(item))]
+        except TypeError:
+            raise Malformed("this cursor was not made by us") from None
+    return page_of(ordered[: query.limit + 1], query, place)
+
+
 def _encode(place: tuple[Any, Any]) -> str:
     parts = [{"t": p.isoformat()} if isinstance(p, datetime) else p for p in place]
     return base64.urlsafe_b64encode(msgspec.json.encode(parts)).decode()

@@ -95,7 +95,9 @@ class StandingPull:
         self._asked = self._seen = time.monotonic()
         self._left = self._want
         request = {
-            "batch": self._want, "expires": EXPIRES_S * 10**9, "idle_heartbeat": HEARTBEAT_S * 10**9,
+            "batch": self._want,
+            "expires": EXPIRES_S * 10**9,
+            "idle_heartbeat": HEARTBEAT_S * 10**9,
         }  # fmt: skip
         await self._nc.publish(self._subject, msgspec.json.encode(request), reply=self._inbox)
 

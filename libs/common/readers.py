@@ -134,9 +134,6 @@ class Reader:
             for expected, event in enumerate(fresh, at + 1):
                 if event.sequence != expected:
                     raise Gap(expected - 1, event.sequence)
-            handled = [e for e in fresh if e.sequence != row.skip]
-            if handled:
-                await self.projection.handle(connection, handled)
             if fresh:
                 at = fresh[-1].sequence
                 await connection.execute(
@@ -144,6 +141,8 @@ class Reader:
                          " error = null, at = now() where name = :name"),
                     {"n": at, "i": incarnation, "name": self.name},
                 )  # fmt: skip
+            if handled := [e for e in fresh if e.sequence != row.skip]:
+                await self.projection.handle(connection, handled)
         await self._at(at, incarnation)
 
     async def take_page(self, events: Sequence[Recorded], incarnation: int, head: int) -> None:
@@ -198,8 +197,8 @@ class Reader:
     async def _stop(self, event: Recorded, error: Exception) -> None:
         said = f"{type(error).__name__} at {event.sequence} ({event.type})"
         if self.stopped != said:
-            log.error("reader stopped", extra={"reader": self.name, "event_type": event.type,
-                      "n": event.sequence, "error_type": type(error).__name__}, exc_info=error)  # fmt: skip
+            facts = {"reader": self.name, "event_type": event.type, "n": event.sequence}
+            log.error("reader stopped", extra=facts, exc_info=error)
         first, self.stopped = self.stopped != said, said
         async with self.database.work() as connection:
             await connection.execute(

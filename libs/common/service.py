@@ -23,7 +23,7 @@ from libs.common.decider import Decider
 from libs.common.errors import DomainError, Unavailable
 from libs.common.eventstore import EventStore, Outcome, dumps, stream_of
 from libs.common.inbox import Inbox, LogPage, Page
-from libs.common.keys import ask_identity
+from libs.common.keys import GRANTS, ask_identity
 from libs.common.messages import Event, Meta, Recorded
 from libs.common.privacy import Fetch, Forgotten, KeyRing
 from libs.common.readers import Projection, Reader, follow_own_log
@@ -42,9 +42,10 @@ class Service:
 
     def __init__(
         self, name: str, settings: Settings, *, fetch_key: Fetch | None = None,
-        projections: Sequence[Projection] = (), log: bool = True,
+        projections: Sequence[Projection] = (), log: bool = True, database: bool = True,
     ) -> None:  # fmt: skip
-        self.name, self.settings, self.has_log = name, settings, log
+        self.name, self.settings = name, settings
+        self.has_log, self.has_database = log and database, database
         secrets = secrets_of(name)
         self.owner = f"{socket.gethostname()}:{os.getpid()}"
         self.bus = Bus(settings.nats_url, name, name, secrets.nats_password.get_secret_value())
@@ -53,7 +54,7 @@ class Service:
             secrets.reader_password.get_secret_value(), settings.database_prefix,
         )  # fmt: skip
         self.store = EventStore(self.database)
-        self.store.appended = self._appended
+        self.store.appended = self.appended
         self.keys = KeyRing(settings.kek_bytes, fetch_key or ask_identity(self.bus))
         self.readers = [Reader(p, self.database, p.producer or name) for p in projections]
         self.leading = False
@@ -71,11 +72,13 @@ class Service:
 
     async def start(self) -> None:
         """Opens what is needed and begins to answer; everything else runs in tasks."""
-        await self.database.open()
+        if self.has_database:
+            await self.database.open()
         if self.has_log:
             self._answer_log_pages()
         await self.bus.start()
-        self._spawn(self._lease(), "lease")
+        if self.has_database:
+            self._spawn(self._lease(), "lease")
         for task in self.background:
             self._spawn(task(), task.__qualname__)
 
@@ -85,7 +88,8 @@ class Service:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._give_back()
+        if self.has_database:
+            await self._give_back()
         await self.bus.stop()
         await self.database.close()
 
@@ -140,6 +144,8 @@ class Service:
         if meta.command_id is None or not owner.startswith(("org_", "per_")):
             return None
         purpose = "content" if owner.startswith("org_") else "profile"
+        if purpose not in GRANTS.get(self.name, frozenset()):
+            return None  # a service that seals nothing has only ids and counts in its answers
         try:
             return await self.keys.key(owner, purpose)
         except Forgotten:
@@ -153,7 +159,7 @@ class Service:
 
     # -- waking and leading -----------------------------------------------------------------
 
-    def _appended(self) -> None:
+    def appended(self) -> None:
         telemetry.APPENDED.labels(self.name).inc()
         for event in self._woken.values():
             event.set()
@@ -264,9 +270,7 @@ class Service:
         self, stream: str, *events: Event, organization: str = "instance"
     ) -> None:
         """Appends facts that need no decision (`service-started`, `reader-stopped`)."""
-        decider: Decider[None, None] = Decider(None, lambda c, s: events, lambda s, e: s)
-        meta = Meta.system(self.name, organization)
-        await self.store.execute(decider, stream, None, meta)
+        await self.store.note(stream, events, Meta.system(self.name, organization))
 
     def _measure(self) -> None:
         for reader in self.readers:
@@ -276,6 +280,8 @@ class Service:
     async def ready(self) -> dict[str, str]:
         """Each part with `ok`, or what is wrong with it."""
         parts = {f"{self.name}.bus": "ok" if self.bus.connected else "not connected"}
+        if not self.has_database:
+            return parts
         try:
             async with asyncio.timeout(2), self.database.work() as connection:
                 await connection.execute(

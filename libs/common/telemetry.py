@@ -58,7 +58,7 @@ def set_up_logs(process: str, level: str = "INFO") -> None:
 
 
 def set_up_traces(process: str, file: str | None) -> None:
-    """Spans as JSON lines into a file, and by OTLP when the standard variable and exporter exist."""
+    """Spans as JSON lines into a file, and by OTLP when its standard variable is set."""
     global _tracer
     otlp = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
     if not file and not otlp:

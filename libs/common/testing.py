@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from libs.common.migrate import Schema, migrate
+from libs.common.privacy import Fetch, WrappedKey, wrap
 from libs.common.settings import Settings
 
 T = TypeVar("T")
@@ -34,7 +35,7 @@ def environment(services: Sequence[str], nats_url: str, database_url: str,
     """The `TROTH_…` variables under which `services` find a test's servers."""
     found = {
         "TROTH_NATS_URL": nats_url, "TROTH_DATABASE_URL": database_url, "TROTH_KEK": KEK,
-        "TROTH_INDEX_KEY": INDEX_KEY, "TROTH_DATABASE_PREFIX": prefix,
+        "TROTH_INDEX_KEY": INDEX_KEY, "TROTH_PEPPER": INDEX_KEY, "TROTH_DATABASE_PREFIX": prefix,
     }  # fmt: skip
     for service in services:
         for name in ("SYSTEM_PASSWORD", "READER_PASSWORD", "NATS_PASSWORD"):
@@ -49,3 +50,17 @@ def prepare(admin_url: str, schemas: Sequence[Schema], nats_url: str,
     migrate(admin_url, schemas, passwords, prefix)
     os.environ |= environment([s.service for s in schemas], nats_url, admin_url, prefix)
     return Settings()  # pyright: ignore[reportCallIssue] - read from the environment
+
+
+def local_keys() -> Fetch:
+    """Stands in for identity's key store: a key for whoever asks, the same each time."""
+    made: dict[tuple[str, str], WrappedKey] = {}
+
+    async def fetch(owner: str, purpose: str) -> WrappedKey | None:
+        if (owner, purpose) not in made:
+            kid = f"k{len(made) + 1}"
+            secret = wrap(base64.b64decode(KEK), kid, os.urandom(32))
+            made[owner, purpose] = WrappedKey(kid, secret)
+        return made[owner, purpose]
+
+    return fetch

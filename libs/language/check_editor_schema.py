@@ -30,7 +30,7 @@ def closed(properties: dict[str, Any], required: tuple[str, ...] = ()) -> dict[s
 
 
 def workflow_schema() -> dict[str, Any]:
-    """JSON Schema (2020-12) of language version 1 as far as it runs; names and types are not in it."""
+    """JSON Schema (2020-12) of language version 1, without what comes later and without scopes."""
     words = {**LITERAL, "maxLength": check.TITLE_CHARS_MAX}
     properties = {
         "troth": {"const": 1, "description": "The version of the language; the first key."},

@@ -37,6 +37,10 @@ class Known:
     publishing: bool = False
 
 
+SCALARS = {
+    "type": "object",
+    "additionalProperties": {"type": ["string", "number", "boolean"]},
+}
 HTTP_REQUEST = Card(
     type="http-request",
     version=1,
@@ -46,13 +50,14 @@ HTTP_REQUEST = Card(
         "additionalProperties": False,
         "required": ["url"],
         "properties": {
-            "method": {"enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]},
-            "url": {"type": "string", "minLength": 1, "maxLength": 8192},
-            "headers": {"type": "object", "additionalProperties": {"type": "string"}},
-            "query": {
+            "method": {"enum": ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]},
+            "url": {"type": "string", "minLength": 1, "maxLength": 4096},
+            "headers": {
                 "type": "object",
-                "additionalProperties": {"type": ["string", "number", "boolean"]},
+                "additionalProperties": {"type": "string", "maxLength": 8192},
             },
+            "query": SCALARS,
+            "form": SCALARS,
             "json": {},
             "text": {"type": "string"},
         },

@@ -6,6 +6,7 @@ from typing import Any
 from libs.language.check_context import STEP_ID, Fields, Scope
 from libs.language.check_values import checked_value, value_at
 from libs.language.document import RESPOND_TIMEOUT_S, Scheme, WebhookTrigger
+from libs.language.scan import split_template
 
 TRIGGERS_MAX = 20
 HEADERS_MAX = 20
@@ -153,8 +154,8 @@ def secret_at(fields: Fields) -> str | None:
 
 
 def is_one_expression(raw: Any) -> bool:
-    """Whether a text is nothing but one expression; given that it holds exactly one."""
-    return isinstance(raw, str) and raw.strip().startswith("${{") and raw.strip().endswith("}}")
+    """Whether a value that compiled is nothing but one expression."""
+    return isinstance(raw, str) and len(split_template(raw.strip())) == 1
 
 
 def names_at(fields: Fields, key: str, pattern: re.Pattern[str]) -> tuple[str, ...]:

@@ -121,8 +121,8 @@ def report_error(
     if begin is not None:
         within = (text, begin + max(error.column or 1, 1) - 1)
     detail = error.message
-    if error.code == "expression-not-closed" and "#" not in text:
-        detail += "; in YAML, an expression with ' #' or ': ' in it must be quoted"
+    if error.code == "expression-not-closed" and f"{text} #" in context.report.source.text:
+        detail += "; in YAML ' #' begins a comment: an expression with it must be quoted"
     see = "secrets" if error.code.startswith("secret") else "expressions"
     context.report.problem(
         path,

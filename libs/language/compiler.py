@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from libs.language import codegen, comparison, operators
 from libs.language.codegen import METER, SCOPE, Place, metered, place
-from libs.language.comprehensions import Loops
+from libs.language.comprehensions import NODES_PER_STEP, Loops
 from libs.language.errors import ExpressionError, nearest
 from libs.language.functions import FUNCTIONS, HAS, TABLE
 from libs.language.parsing import Parsed
@@ -60,6 +60,7 @@ class Compiled(NamedTuple):
     variables: tuple[tuple[str, int], ...]
     secret: str | None
     built: bool
+    steps: int
 
 
 def compile_tree(parsed: Parsed) -> Compiled:
@@ -77,6 +78,7 @@ def compile_tree(parsed: Parsed) -> Compiled:
         tuple(compiler.loops.found),
         secret,
         not isinstance(root, ast.Name),
+        1 + compiler.weight // NODES_PER_STEP,
     )
 
 

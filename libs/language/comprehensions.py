@@ -15,7 +15,7 @@ from libs.language.syntax import checked_name, not_allowed, refuse
 if TYPE_CHECKING:
     from libs.language.compiler import Compiler
 
-_NODES_PER_STEP = 8
+NODES_PER_STEP = 8
 _ENTRY_WEIGHT = 16  # an entry of an object takes the memory of so many numbers
 
 
@@ -93,7 +93,7 @@ class _Round:
     at: Place
 
     def code(self) -> ast.comprehension:
-        steps = codegen.constant(self.at, 1 + self.weight // _NODES_PER_STEP)
+        steps = codegen.constant(self.at, 1 + self.weight // NODES_PER_STEP)
         target = codegen.bind(self.at, f"variable_{self.name}")
         return ast.comprehension(
             target, metered(self.at, "looped", self.over, steps), self.tests, 0

@@ -47,6 +47,7 @@ class Expression:
     def run(self, scope: Mapping[str, Any], meter: Meter) -> Any:
         """The value, paid for from a budget that others share."""
         try:
+            meter.charge(self._compiled.steps)
             value = self._compiled.code(scope, meter)
             return meter.result(value, built=self._compiled.built)
         except ExpressionError as error:

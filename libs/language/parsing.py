@@ -2,7 +2,6 @@
 
 import ast
 import keyword
-import os
 import re
 import unicodedata
 from typing import NamedTuple, NoReturn
@@ -102,8 +101,9 @@ def _check_characters(bare: str) -> None:
     """Python reads names in a normal form: one that is written differently would be another key."""
     normal = unicodedata.normalize("NFKC", bare)
     if normal != bare:
-        same = len(os.path.commonprefix([normal, bare]))
-        _refuse('this character is read as another one; write the key as ["…"]', same + 1)
+        pairs = enumerate(zip(bare, normal, strict=False))
+        at = next((at for at, (ours, theirs) in pairs if ours != theirs), len(normal))
+        _refuse('this character is read as another one; write the key as ["…"]', at + 1)
 
 
 def _check_numbers(bare: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from libs.language.errors import ExpressionError
@@ -42,13 +43,15 @@ class Whole:
         value = self.give(scope, meter)
         if type(value) is str:
             return value
-        if value is None:
-            message = 'the value is null and has no text; write default(x, "")'
-            column = 1 + len(self.expression.text) - len(self.expression.text.lstrip())
-            raise ExpressionError(
-                "null-in-text", message, column, found="null", where=self.where, start=self.start
-            )
-        return meter.as_json(value)
+        try:
+            if value is None:
+                message = 'the value is null and has no text; write default(x, "")'
+                column = 1 + len(self.expression.text) - len(self.expression.text.lstrip())
+                raise ExpressionError("null-in-text", message, column, found="null")
+            return meter.as_json(value)
+        except ExpressionError as error:
+            error.where, error.start = self.where, self.start
+            raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,28 +69,24 @@ class Text:
     """Text with expressions in it."""
 
     parts: Sequence[str | Whole | Secret]
-    where: str
 
     def give(self, scope: Scope, meter: Meter) -> Any:
-        given: list[Any] = []
-        for part in self.parts:
-            text = part if isinstance(part, str) else self._piece(part, scope, meter)
-            if given and isinstance(text, str) and isinstance(given[-1], str):
-                given[-1] += text
-            else:
-                given.append(text)
-        if len(given) == 1 and isinstance(given[0], str):
-            return given[0]
-        return text_with_references(given)
+        given = [
+            part if isinstance(part, str) else self._piece(part, scope, meter)
+            for part in self.parts
+        ]
+        joined: list[Any] = []
+        for textual, run in groupby(given, lambda each: isinstance(each, str)):
+            pieces = list(run)
+            joined += ["".join(pieces)] if textual else pieces
+        if len(joined) == 1 and isinstance(joined[0], str):
+            return joined[0]
+        return text_with_references(joined)
 
     def _piece(self, part: Whole | Secret, scope: Scope, meter: Meter) -> Any:
         if isinstance(part, Secret):
             return part.give(scope, meter)
-        try:
-            return part.give_text(scope, meter)
-        except ExpressionError as error:
-            error.where, error.start = part.where, part.start
-            raise
+        return part.give_text(scope, meter)
 
 
 @dataclass(frozen=True, slots=True)

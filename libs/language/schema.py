@@ -1,7 +1,7 @@
 """Input schemas, compiled with linear-time patterns; inputs are checked, defaults filled in."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -11,6 +11,7 @@ import jsonschema_rs
 from libs.language.check_report import closest
 from libs.language.schema_walk import (
     FORMATS,
+    VALUE_DEPTH_MAX,
     Fault,
     SchemaError,
     check_schema,
@@ -94,48 +95,63 @@ def build_engine(schema: Any) -> jsonschema_rs.Draft202012Validator:
 
 def validate_input(validator: Validator, value: Any) -> tuple[Any, list[InputError]]:
     """The value with the schema's defaults filled in, and what is wrong with it (at most 50)."""
-    if validator.has_defaults:
-        filler = _Filler(validator.schema)
-        value = filler.filled(validator.schema, value)
-        if filler.left < 0:
-            detail = f"the schema's defaults add more than {FILLED_BYTES_MAX} bytes to this input"
-            return value, [InputError("", "too-large", detail)]
+    parts = count_parts(value)
+    if parts is None:
+        detail = f"lists and objects go deeper than {VALUE_DEPTH_MAX} levels"
+        return value, [InputError("", "too-deep", detail)]
     try:
+        if validator.has_defaults:
+            filler = _Filler(validator.schema)
+            value = filler.filled(validator.schema, value)
+            if filler.left < 0:
+                detail = f"the schema's defaults add more than {FILLED_BYTES_MAX} bytes"
+                return value, [InputError("", "too-large", detail)]
         if validator.engine.is_valid(value):
             return value, []
-        found = list(islice(errors_of(validator, value), ERRORS_MAX))
-    except ValueError:
-        # Too deep, or half of a surrogate pair: the engine can't look at it.
+        found = errors_of(validator, value, all_of_them=parts <= PARTS_MAX)
+    except (ValueError, RecursionError):
+        # Half of a surrogate pair, or a schema that goes round 20 references at every level.
         return value, [InputError("", "unreadable", "the input is not JSON that can be checked")]
     return value, [input_error(validator, error) for error in found]
 
 
-def errors_of(validator: Validator, value: Any) -> Iterable[jsonschema_rs.ValidationError]:
-    """Every error; of a big input only the first, since the engine makes all before the first."""
-    if has_more_parts(value, PARTS_MAX):
-        try:
-            validator.engine.validate(value)
-        except jsonschema_rs.ValidationError as error:
-            return [error]
-    return validator.engine.iter_errors(value)
+def errors_of(
+    validator: Validator, value: Any, *, all_of_them: bool
+) -> list[jsonschema_rs.ValidationError]:
+    """The first 50 errors, or the first: the engine makes all before it gives one."""
+    if all_of_them:
+        return list(islice(validator.engine.iter_errors(value), ERRORS_MAX))
+    try:
+        validator.engine.validate(value)
+    except jsonschema_rs.ValidationError as error:
+        return [error]
+    return []
 
 
-def has_more_parts(value: Any, limit: int) -> bool:
-    """Whether a value holds more than `limit` values."""
-    waiting = [value]
+def count_parts(value: Any) -> int | None:
+    """How many values there are inside, None if they go too deep: the engine's stack is finite."""
     count = 0
-    while waiting and count <= limit:
-        count += 1
-        part = waiting.pop()
-        if isinstance(part, dict):
-            waiting.extend(part.values())
-        elif isinstance(part, list):
-            waiting.extend(part)
-    return count > limit
+    level = [value]
+    for _ in range(VALUE_DEPTH_MAX + 1):
+        count += len(level)
+        inner: list[Any] = []
+        for part in level:
+            if isinstance(part, dict):
+                inner.extend(part.values())
+            elif isinstance(part, list):
+                inner.extend(part)
+        if not inner:
+            return count
+        level = inner
+    return None
 
 
 class _Filler:
-    """Fills in defaults, counting their bytes: a list may need the same one many times."""
+    """Fills in defaults, counting their bytes: a list may need the same one many times.
+
+    Defaults under properties, items, allOf and $ref are filled in, as these hold whatever the
+    value is; those inside of alternatives are not.
+    """
 
     def __init__(self, root: Any) -> None:
         self.root = root

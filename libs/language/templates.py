@@ -103,7 +103,7 @@ class _Compiler:
             return whole[0]
         if all(isinstance(each, str) for each in parts):
             return Constant("".join(str(each) for each in parts))
-        return Text(parts, where)
+        return Text(parts)
 
     def _hole(self, hole: Hole, where: str) -> Whole | Secret:
         try:

@@ -54,6 +54,11 @@ class ExpressionWorker:
             raise ExpressionError(**answer["error"])
         return answer["value"]
 
+    async def start(self) -> None:
+        """Starts the process before it is needed."""
+        async with self._turn:
+            await self._asked(b"{}")
+
     async def close(self) -> None:
         """Ends the process; a later evaluation would start another."""
         async with self._turn:

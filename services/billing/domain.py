@@ -83,6 +83,11 @@ def month_of(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m}"
 
 
+def day_of(at: datetime) -> str:
+    """The day of a moment in UTC, as `2026-01-31`."""
+    return f"{at.astimezone(UTC):%Y-%m-%d}"
+
+
 def month_start(at: datetime) -> datetime:
     return at.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 

@@ -153,9 +153,7 @@ class Committer:
         return [out[decision.stream] for decision in decisions]
 
 
-async def _own_ones(
-    connection: Any, decisions: list[Decision], out: dict[str, Committed]
-) -> None:
+async def _own_ones(connection: Any, decisions: list[Decision], out: dict[str, Committed]) -> None:
     """After a lost answer: one's own event id at that version means that it was committed."""
     for decision in decisions:
         if out[decision.stream].status != "lost" or not decision.rows:

@@ -19,6 +19,7 @@ from libs.common.fields import (
     HostName,
     HttpPath,
     Label,
+    LabelText,
     Milliseconds,
     Moment,
     Number,
@@ -122,7 +123,7 @@ class ExecutionStarted(Event, type="executor.event.execution-started", public=Tr
     body_digest: Digest
     input: SealedJson
     input_bytes: Bytes
-    labels: list[Label]
+    labels: dict[Word, LabelText]
 
 
 class ExecutionProgressed(Event, type="executor.event.execution-progressed"):
@@ -298,7 +299,7 @@ class ExecutionShown(Message):
     outcome: Outcome | None
     mode: Literal["live", "draft", "test", "replay"]
     trigger: TriggerFact
-    labels: list[Label]
+    labels: dict[Word, LabelText]
     started_at: Moment
     ended_at: Moment | None
     duration_ms: Milliseconds | None

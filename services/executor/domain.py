@@ -8,8 +8,16 @@ from libs.common.decider import Decider
 from libs.common.errors import NotFound
 from libs.common.messages import Event
 from services.executor.contract import (
-    CancelRequested, EffectBegan, EffectEnded, EgressRefused, ErrorFact, ExecutionFinished,
-    ExecutionProgressed, ExecutionStarted, WaitBegan, WaitEnded,
+    CancelRequested,
+    EffectBegan,
+    EffectEnded,
+    EgressRefused,
+    ErrorFact,
+    ExecutionFinished,
+    ExecutionProgressed,
+    ExecutionStarted,
+    WaitBegan,
+    WaitEnded,
 )  # fmt: skip
 
 
@@ -46,6 +54,7 @@ class Going:
     waits: dict[str, datetime] = field(default_factory=dict)
     waited: set[str] = field(default_factory=set)
     cancel: CancelRequested | None = None
+    first_at: dict[str, datetime] = field(default_factory=dict)
     steps: int = 0
 
 
@@ -89,6 +98,7 @@ def evolve(state: Execution, event: Any) -> Execution:
             state.steps += len(event.results)
         case Going(), EffectBegan():
             state.effects[event.path] = Effect(event.attempt, event.idempotency_key, event.request)
+            state.first_at.setdefault(event.path, event.first_at)
         case Going(), EffectEnded():
             state.effects[event.path].ended = event
             if event.outcome == "done" and event.value is not None:
@@ -123,11 +133,15 @@ REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 class StepFailed(Exception):
     """A step failed for good; carries what the end of the execution will say."""
 
-    def __init__(self, type: str, message: str, path: str | None = None, attempts: int = 0,
-                 status: int | None = None, retry_after_s: float | None = None) -> None:  # fmt: skip
+    def __init__(
+        self, type: str, message: str, path: str | None = None, attempts: int = 0,
+        status: int | None = None, retry_after_s: float | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(type)
         self.type, self.message, self.path = type, message, path
         self.attempts, self.status, self.retry_after_s = attempts, status, retry_after_s
+        self.since = 0.0
+        self.host = self.rule = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,13 @@ from typing import Any, Protocol
 
 from libs.language import ExpressionError
 from libs.language.document import (
-    Block, ChooseStep, ForEachStep, SetStep, Step, UsesStep, WaitStep,
+    Block,
+    ChooseStep,
+    ForEachStep,
+    SetStep,
+    Step,
+    UsesStep,
+    WaitStep,
 )  # fmt: skip
 from services.executor.domain import StepFailed
 
@@ -171,9 +177,7 @@ class Walk:
                     number, item = next(coming, (-1, None))
                     if number < 0:
                         break
-                    task = asyncio.create_task(
-                        self._item(step, path, scope, place, number, item)
-                    )
+                    task = asyncio.create_task(self._item(step, path, scope, place, number, item))
                     going[task] = number
                 if not going:
                     break

@@ -7,7 +7,13 @@ from sqlalchemy import Column, Computed, Index, MetaData, Table, func
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
 from libs.common.fields import (
-    Count, DataClass, ExecutionId, Meaning, Moment, OrganizationId, Word,
+    Count,
+    DataClass,
+    ExecutionId,
+    Meaning,
+    Moment,
+    OrganizationId,
+    Word,
 )  # fmt: skip
 from libs.common.tables import column
 

@@ -41,6 +41,7 @@ class PersonRegistered(Event, type="identity.event.person-registered"):
     old_enough: Flag
     policies: dict[Name, PolicyVersion]
     password_scheme: Word
+    registered_at: Moment
 
 
 class SessionOpened(Event, type="identity.event.session-opened"):
@@ -52,6 +53,7 @@ class SessionOpened(Event, type="identity.event.session-opened"):
 class SignInRefused(Event, type="identity.event.sign-in-refused"):
     """Folded: one per account, reason and minute."""
 
+    person_id: PersonId | None
     email_index: Digest
     reason: SignInReason
     minute: Moment
@@ -73,11 +75,13 @@ class OrganizationFounded(Event, type="identity.event.organization-founded", pub
     name: SealedOrganizationName
     slug: Slug
     owner_id: PersonId
+    founded_at: Moment
 
 
 class MemberAdded(Event, type="identity.event.member-added", public=True):
     person_id: PersonId
     role: Role
+    added_at: Moment
 
 
 class MemberRoleChanged(Event, type="identity.event.member-role-changed", public=True):
@@ -97,11 +101,13 @@ class ApiKeyCreated(Event, type="identity.event.api-key-created", public=True):
     scopes: list[Word]
     expires_at: Moment | None
     created_by: PersonId
+    created_at: Moment
 
 
 class ApiKeyRevoked(Event, type="identity.event.api-key-revoked", public=True):
     key_id: ApiKeyId
     reason: Literal["revoked", "creator-left"]
+    revoked_at: Moment
 
 
 class AccessRefused(Event, type="identity.event.access-refused"):
@@ -134,11 +140,13 @@ class NotificationRaised(Event, type="identity.event.notification-raised"):
     category: Word
     template: Word
     facts: NoticeFacts
+    raised_at: Moment
 
 
 class NotificationRead(Event, type="identity.event.notification-read"):
     notification_id: NotificationId
     person_id: PersonId
+    read_at: Moment
 
 
 class OperatorAppointed(Event, type="identity.event.operator-appointed"):

@@ -23,12 +23,14 @@ from libs.common.messages import Message
 from services.identity.contract.events import NoticeFacts
 from services.identity.contract.roles import Role
 
+Policies = dict[Name, PolicyVersion]
+
 
 class PersonShown(Message):
     id: PersonId
     name: PersonName
     email: Email
-    policies: dict[Name, PolicyVersion]
+    policies: Policies
     created_at: Moment
 
 

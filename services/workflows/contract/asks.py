@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from libs.common.fields import (
     AnyJson,
     DocumentText,
@@ -97,7 +99,7 @@ class FindWorkflows(PageQuery, type="workflows.query.find-workflows", permission
 
 class FindWorkflow(Query, type="workflows.query.find-workflow", permission="workflows:read"):
     workflow: Word
-    expand: list[Literal["draft", "published"]] = []
+    expand: list[Literal["draft", "published"]] = Field(default_factory=list)
 
 
 class FindDraft(Query, type="workflows.query.find-draft", permission="workflows:read"):

@@ -7,7 +7,7 @@ class WorkflowExists(Conflict):
     code = "workflow-exists"
 
 
-class WorkflowArchivedAlready(Conflict):
+class AlreadyArchived(Conflict):
     code = "workflow-archived"
 
 

@@ -59,14 +59,14 @@ class WorkflowDrafted(Event, type="workflows.event.workflow-drafted", public=Tru
 
 
 class DraftSaved(Event, type="workflows.event.draft-saved"):
-    """The whole document, so that every save can be got back."""
+    """The whole document, so that every save can be got back; no count while it has problems."""
 
     workflow_id: WorkflowId
     document: SealedText
     media: Media
     document_digest: Digest
     bytes: Bytes
-    steps_count: Count
+    steps_count: Count | None
     saved_at: Moment
 
 

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from libs.common.fields import (
     Digest,
     Flag,
@@ -48,8 +50,8 @@ class HookFound(Message):
     header: Word | None = None
     respond: Respond | None = None
     timeout_s: Seconds | None = None
-    headers: list[Word] = []
-    query: list[QueryName] = []
+    headers: list[Word] = Field(default_factory=list)
+    query: list[QueryName] = Field(default_factory=list)
 
 
 class FindTrigger(Query, type="workflows.query.trigger"):
@@ -64,7 +66,7 @@ class FindTrigger(Query, type="workflows.query.trigger"):
 
 
 class TriggerFound(Message):
-    """The facts of `workflow-published` and the workflow's state; `latest` is the newest version."""
+    """The facts of `workflow-published`, and the state; `latest` is the newest version."""
 
     workflow_id: WorkflowId
     name: Name

@@ -1,0 +1,72 @@
+"""The users of the bus: each service may publish only its own events and answer only for itself."""
+
+from collections.abc import Iterable, Mapping
+
+from libs.embedded.nats import NatsUser
+
+SERVICES = (*("identity", "workflows", "executor", "billing", "audit", "subscriptions", "gateway"),)
+WORK_STREAM, WORK_DURABLE, WORK_SUBJECTS = "WORK", "executor", "executor.work.>"
+STARTS_WORK = frozenset({"gateway", "workflows", "executor"})
+ANSWERS_INTO = {"executor": ("_INBOX_gateway.>",)}
+
+Durable = tuple[str, str]
+"""The stream that is read, and the name under which NATS remembers how far."""
+
+
+def users(
+    durables: Mapping[str, Iterable[Durable]], passwords: Mapping[str, str]
+) -> list[NatsUser]:
+    """One user per service; `durables` are the consumers that a service reads with."""
+    return [user(name, tuple(durables.get(name, ())), passwords[name]) for name in SERVICES]
+
+
+def user(service: str, durables: tuple[Durable, ...], password: str) -> NatsUser:
+    """What one service may say and hear; everything else is refused by the server."""
+    own = [service.upper()]
+    if service == "executor":
+        own.append(WORK_STREAM)
+        durables = (*durables, (WORK_STREAM, WORK_DURABLE))
+    publish = [
+        *(f"{service}.event.>", f"{service}.relay.>", "*.command.>", "*.query.>"),
+        *((WORK_SUBJECTS,) if service in STARTS_WORK else ()),
+        *ANSWERS_INTO.get(service, ()),
+        *("$JS.API.INFO", "$JS.API.STREAM.INFO.*"),
+        *(f"$JS.API.STREAM.MSG.GET.{stream}" for stream in own),
+        # Whoever needs a stream first makes it; a stream that is there is changed by nobody.
+        *(
+            f"$JS.API.STREAM.CREATE.{stream}"
+            for stream in dict.fromkeys([*own, *(s for s, _ in durables)])
+        ),
+    ]
+    for stream, durable in durables:
+        publish += _reads(stream, durable)
+    subscribe = (
+        *(f"_INBOX_{service}.>", f"{service}.command.>", f"{service}.query.>"),
+        *("*.event.>", "*.relay.head", f"{service}.relay.wake"),
+    )
+    return NatsUser(service, password, tuple(publish), subscribe, allow_responses=True)
+
+
+def _reads(stream: str, durable: str) -> tuple[str, ...]:
+    """The calls of one durable pull consumer: made, asked, acknowledged."""
+    return (
+        f"$JS.API.CONSUMER.INFO.{stream}.{durable}",
+        f"$JS.API.CONSUMER.CREATE.{stream}.{durable}",
+        f"$JS.API.CONSUMER.DURABLE.CREATE.{stream}.{durable}",
+        f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}",
+        f"$JS.ACK.{stream}.{durable}.>",
+        f"$JS.ACK.*.*.{stream}.{durable}.>",
+    )
+
+
+def as_configuration(user: NatsUser) -> dict[str, object]:
+    """The user as a NATS server's configuration has it, for servers that are not ours."""
+    return {
+        "user": user.name,
+        "password": user.password,
+        "permissions": {
+            "publish": {"allow": list(user.publish)},
+            "subscribe": {"allow": list(user.subscribe)},
+            "allow_responses": {"max": 1, "expires": "2m"},
+        },
+    }

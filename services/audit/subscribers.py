@@ -1,0 +1,40 @@
+"""One reader per producer enters every event; numbers that nobody has are recorded as a gap."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.eventstore import append_within, stream_of
+from libs.common.messages import Meta, Recorded
+from libs.common.readers import Projection
+from services.audit.contract import PRODUCERS, SERVICE, GapClosed, GapFound
+from services.audit.views import READER, enter
+
+
+def trail_of(producer: str) -> Projection:
+    """The reader of one producer; audit's own events come from its own log, once, and end there.
+
+    Its table is no view: nothing may delete from it, so a reader that begins anew finds its
+    entries in place and adds what is missing.
+    """
+    foreign = producer if producer != SERVICE else None
+    trail = Projection(f"{READER}{producer}", producer=foreign)
+
+    @trail.whole
+    async def take(connection: AsyncConnection, events: Sequence[Recorded]) -> None:
+        await enter(connection, producer, events)
+
+    async def hole(connection: AsyncConnection, incarnation: int, first: int, last: int) -> None:
+        found = GapFound(producer=producer, incarnation=incarnation, first=first, last=last)
+        await append_within(connection, gap_stream(found), 1, [found], Meta.system(SERVICE))
+
+    trail.hole = hole
+    return trail
+
+
+def gap_stream(gap: GapFound | GapClosed) -> str:
+    """Found is the first event of a gap's stream and closed the second, so each is there once."""
+    return stream_of("trail", "instance", gap.producer, str(gap.incarnation), str(gap.first))
+
+
+TRAILS = tuple(trail_of(producer) for producer in (*PRODUCERS, SERVICE))

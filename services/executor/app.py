@@ -1,0 +1,102 @@
+"""Wiring of the executor on one screen."""
+
+import asyncio
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import nats.errors
+from nats.js import api
+
+from libs.common.messages import decode_batch
+from libs.common.migrate import Schema
+from libs.common.pull import StandingPull, ensure_consumer, ensure_stream
+from libs.common.relay import subject_of
+from libs.common.service import Service
+from services.executor import handlers, subscribers, views, work
+from services.executor.contract import SERVICE
+from services.executor.engine import Engine
+from services.executor.settings import ExecutorSettings
+from services.executor.start import Starts
+from services.executor.tables import metadata
+
+PROJECTIONS = (
+    views.listing, views.ledger, subscribers.workflows_view, subscribers.billing_view,
+)  # fmt: skip
+SCHEMA = Schema(SERVICE, metadata, Path(__file__).with_name("migrations"), PROJECTIONS)
+UNACKED_MAX = 1000
+
+
+class Executor(Service):
+    """The service with its engine; drains the engine before it stops."""
+
+    engine: Engine
+
+    async def stop(self) -> None:
+        await self.engine.leave()
+        await super().stop()
+
+
+def build(settings: ExecutorSettings | None = None) -> Executor:
+    settings = settings or ExecutorSettings()  # pyright: ignore[reportCallIssue] - from the environment
+    service = Executor(SERVICE, settings, projections=PROJECTIONS)
+    engine = service.engine = Engine(service, settings)
+    starts = Starts(engine)
+    service.include(handlers.router(engine, starts))
+
+    async def take_work() -> None:
+        js = service.bus.js
+
+        async def ensure() -> None:
+            await ensure_stream(
+                js, work.STREAM, ["executor.work.>"], retention=api.RetentionPolicy.WORK_QUEUE
+            )
+            await ensure_consumer(
+                js, work.STREAM, work.DURABLE, api.AckPolicy.EXPLICIT, UNACKED_MAX
+            )
+
+        await StandingPull(
+            service.bus.nc, work.STREAM, work.DURABLE, settings.executor_pull, starts.take, ensure
+        ).run()
+
+    service.background += [
+        engine.committer.run, engine.leases.claim_for_ever, engine.keep_leases, take_work,
+        lambda: listen(engine),
+    ]  # fmt: skip
+    return service
+
+
+async def listen(engine: Engine) -> None:
+    """Drops what is kept in memory when an event says that it changed; hears cancels at once."""
+    nc = engine.service.bus.nc
+
+    async def workflows(message: Any) -> None:
+        for event in decode_batch(message.data):
+            engine.documents.drop(event.organization)
+
+    async def billing(message: Any) -> None:
+        for event in decode_batch(message.data):
+            engine.forget_limits(event.organization)
+
+    async def keys(message: Any) -> None:
+        for event in decode_batch(message.data):
+            if event.type == "identity.event.keys-destroyed":
+                engine.service.keys.drop(event.json()["owner_id"])
+
+    async def signal(message: Any) -> None:
+        run = engine.runs.get(message.data.decode())
+        if run is not None and run.version > 0:
+            engine.spawn(run.look_again())
+
+    subscriptions = [
+        await nc.subscribe(subject_of("workflows"), cb=workflows),
+        await nc.subscribe(subject_of("billing"), cb=billing),
+        await nc.subscribe(subject_of("identity"), cb=keys),
+        await nc.subscribe(handlers.CANCEL_SUBJECT, cb=signal),
+    ]
+    try:
+        await asyncio.Event().wait()
+    finally:
+        with contextlib.suppress(nats.errors.Error, OSError):
+            for subscription in subscriptions:
+                await subscription.unsubscribe()

@@ -1,0 +1,1 @@
+"""Connectors: one file each, with inputs, outputs, effect and a card."""

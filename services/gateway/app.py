@@ -1,0 +1,44 @@
+"""Wires the gateway: its connection, the door, the routes, the front."""
+
+from libs.common.service import Service
+from services.gateway.application import application
+from services.gateway.door import Door
+from services.gateway.front import Front
+from services.gateway.heard import Heard
+from services.gateway.routes import (
+    api_keys,
+    audit,
+    billing,
+    connectors,
+    documents,
+    executions,
+    home,
+    instance,
+    members,
+    notifications,
+    organizations,
+    people,
+    schema,
+    secrets,
+    trigger_calls,
+    triggers,
+    variables,
+    workflows,
+)
+from services.gateway.settings import GatewaySettings
+
+SERVICE = "gateway"
+FILES = (
+    people, organizations, members, api_keys, notifications, workflows, secrets, variables,
+    triggers, trigger_calls, executions, connectors, schema, billing, audit, instance, home,
+    documents,
+)  # fmt: skip
+
+
+def build(settings: GatewaySettings) -> tuple[Service, Front]:
+    """The service (no log, no database) and the ASGI application in front of it."""
+    service = Service(SERVICE, settings, log=False, database=False)
+    door = Door(service, settings)
+    app = application(door, [file.routes for file in FILES])
+    service.background += [door.open, Heard(door).run, door.reports.run]
+    return service, Front(door, app)

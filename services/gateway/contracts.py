@@ -1,0 +1,99 @@
+"""Bodies and answers that only the door has: every other one is of the service that is asked."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from libs.common.fields import (
+    AnyJson,
+    CallId,
+    Count,
+    Email,
+    ExecutionId,
+    Flag,
+    Label,
+    Moment,
+    Password,
+    PersonId,
+    PolicyVersion,
+    Seconds,
+    SecretText,
+    SessionId,
+    Version,
+    Word,
+)  # fmt: skip
+from libs.common.messages import Message
+
+
+class SignIn(Message):
+    """How to sign in; `as` says whether the token goes into a cookie or into the answer."""
+
+    email: Email
+    password: Password
+    as_: Annotated[Literal["cookie", "token"], Field(alias="as")] = "cookie"
+
+
+class SessionOpened(Message):
+    """`token` is null unless it was asked for, and null in a repetition."""
+
+    id: SessionId
+    person: PersonId
+    expires_at: Moment
+    token: SecretText | None
+
+
+class StartByHand(Message):
+    """Input for one execution; `version` null is the newest published one."""
+
+    input: AnyJson = None
+    version: Version | None = None
+
+
+class StartedShown(Message):
+    """What was started; `outcome` is null while it runs."""
+
+    execution: ExecutionId
+    call: CallId
+    outcome: Literal["succeeded", "failed", "cancelled"] | None
+    error_type: Word | None
+
+
+class LimitsShown(Message):
+    """Every limit of this installation."""
+
+    body_bytes: Count
+    document_bytes: Count
+    document_steps: Count
+    document_depth: Count
+    headers_bytes: Count
+    json_depth: Count
+    list_limit: Count
+    filter_values: Count
+    api_per_s: Count
+    api_burst: Count
+    hooks_per_s: Count
+    unanswered_starts: Count
+    sign_in_per_minute_account: Count
+    sign_in_per_minute_address: Count
+    prefer_wait_s: Seconds
+    subscriptions: Count
+    secrets: Count
+    variables: Count
+    api_keys: Count
+
+
+class DoorShown(Message):
+    """This installation: what it is, what it can, what it allows."""
+
+    version: PolicyVersion
+    region: Label
+    set_up: Flag
+    sign_up: Word
+    features: list[Word]
+    limits: LimitsShown
+
+
+class ValueBody(Message):
+    """A value to store under the name in the path."""
+
+    value: AnyJson

@@ -1,0 +1,22 @@
+"""Triggers: the ways into published workflows."""
+
+from typing import Annotated, Any
+
+from fastapi import Depends
+from starlette.responses import Response
+
+from libs.common.pages import Page
+from services.gateway.access import TriggerReader
+from services.gateway.parameters import Parameters
+from services.gateway.routing import Routes
+from services.workflows.contract import FindTriggers, TriggerShown
+
+routes = Routes("triggers")
+
+
+@routes.get("/v1/triggers", Page[TriggerShown])
+async def find_triggers(
+    call: TriggerReader, given: Annotated[dict[str, Any], Depends(Parameters(FindTriggers))]
+) -> Response:
+    """All triggers of published workflows with their addresses."""
+    return await call.listed(FindTriggers, given)

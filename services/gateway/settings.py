@@ -1,0 +1,21 @@
+"""Settings of the gateway's process: where it listens, and what an operator tells callers."""
+
+from pydantic import Field
+
+from libs.common.settings import Settings
+
+
+class GatewaySettings(Settings):
+    """TLS needs both files; without them the door listens in plain HTTP (loopback, or a proxy)."""
+
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=8080, ge=0, le=65535)
+    tls_cert: str | None = None
+    tls_key: str | None = None
+    behind_tls: bool = False
+    region: str = "local"
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach us by TLS: then cookies are Secure and HSTS is said."""
+        return self.behind_tls or self.tls_cert is not None

@@ -1,0 +1,37 @@
+"""Puts identity together."""
+
+from libs.common.migrate import Schema
+from libs.common.service import Service
+from libs.common.settings import Settings
+from services.identity.contract import SERVICE
+from services.identity.handlers import routers
+from services.identity.keystore import KeyStore
+from services.identity.parts import Parts
+from services.identity.passwords import Hasher
+from services.identity.settings import IdentitySettings
+from services.identity.sweeping import sweep_for_ever
+from services.identity.tables import metadata
+from services.identity.views import view
+
+SCHEMA = Schema(SERVICE, metadata, projections=(view,))
+
+
+def parts_of(settings: Settings, own: IdentitySettings) -> Parts:
+    keystore = KeyStore(own.keystore_url, settings.kek_bytes)
+    service = Service(SERVICE, settings, fetch_key=keystore.fetch, projections=(view,))
+    parts = Parts(service, own, Hasher(own.pepper_bytes, own.bcrypt_rounds), keystore)
+    for router in routers(parts):
+        service.include(router)
+
+    async def sweeping() -> None:
+        await sweep_for_ever(parts)
+
+    service.lead.append(sweeping)
+    return parts
+
+
+def build(settings: Settings, own: IdentitySettings | None = None) -> Service:
+    """The service; `own` is read from the environment when it is not given."""
+    if own is None:
+        own = IdentitySettings()  # pyright: ignore[reportCallIssue] - read from the environment
+    return parts_of(settings, own).service

@@ -1,0 +1,1 @@
+"""The rules of identity: pure deciders, one for each kind of stream."""

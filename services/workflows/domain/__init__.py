@@ -1,0 +1,1 @@
+"""What may happen to workflows, secrets and variables: pure deciders; documents, taken apart."""

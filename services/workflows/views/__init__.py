@@ -1,0 +1,1 @@
+"""What workflows keeps for its readers: tables, the projection that fills them, and the queries."""

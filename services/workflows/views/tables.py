@@ -1,0 +1,111 @@
+"""The tables of workflows: views made from the log alone, and what is kept beside the log."""
+
+from typing import Annotated, Any
+
+from sqlalchemy import Column, Index, MetaData, Table
+
+from libs.common.fields import (
+    Actor,
+    Bytes,
+    Count,
+    DataClass,
+    Digest,
+    Flag,
+    HttpPath,
+    Meaning,
+    Moment,
+    Name,
+    OrganizationId,
+    SealedJson,
+    SealedSecret,
+    SealedText,
+    Version,
+    Word,
+    WorkflowId,
+)  # fmt: skip
+from libs.common.tables import column
+from services.workflows.contract import Media
+
+metadata = MetaData()
+Labels = Annotated[dict[str, str], Meaning(DataClass.NONE, "labels, from a document")]
+Names = Annotated[list[str], Meaning(DataClass.NONE, "names in a document")]
+Hosts = Annotated[list[str], Meaning(DataClass.INDIRECT, "host names")]
+Facts = Annotated[list[Any], Meaning(DataClass.NONE, "triggers or connectors, from a document")]
+Fact = Annotated[dict[str, Any], Meaning(DataClass.NONE, "a trigger, from a document")]
+
+
+def key(name: str, kind: Any) -> Column[Any]:
+    return column(name, kind, primary_key=True)
+
+
+workflows = Table(
+    "workflows", metadata,
+    key("org", OrganizationId), key("workflow_id", WorkflowId), column("name", Name),
+    column("stream_version", Version), column("enabled", Flag), column("archived", Flag),
+    column("labels", Labels), column("triggers", Facts), column("draft_version", Version),
+    column("published", Version | None), column("created_at", Moment),
+    column("saved_at", Moment), column("published_at", Moment | None),
+)  # fmt: skip
+Index("workflows_created", workflows.c.org, workflows.c.created_at, workflows.c.workflow_id)
+
+drafts = Table(
+    "drafts", metadata,
+    key("org", OrganizationId), key("workflow_id", WorkflowId), column("version", Version),
+    column("media", Media), column("document", SealedText), column("bytes", Bytes),
+    column("saved_at", Moment), column("saved_by", Actor),
+)  # fmt: skip
+
+versions = Table(
+    "versions", metadata,
+    key("org", OrganizationId), key("workflow_id", WorkflowId), key("version", Version),
+    column("draft_version", Version), column("language", Version), column("media", Media),
+    column("source", SealedText), column("document", SealedJson),
+    column("document_digest", Digest), column("bytes", Bytes), column("steps_count", Count),
+    column("triggers", Facts), column("connectors", Facts), column("hosts", Hosts),
+    column("secrets", Names), column("variables", Names), column("labels", Labels),
+    column("note", SealedText | None), column("published_at", Moment),
+    column("published_by", Actor),
+)  # fmt: skip
+
+hooks = Table(
+    "hooks", metadata,
+    key("org", OrganizationId), key("path", HttpPath), column("workflow_id", WorkflowId),
+    column("version", Version), column("fact", Fact),
+    column("published_at", Moment),
+)  # fmt: skip
+Index("hooks_of_workflow", hooks.c.org, hooks.c.workflow_id)
+
+secrets = Table(
+    "secrets", metadata,
+    key("org", OrganizationId), key("name", Name), column("version", Version),
+    column("created_at", Moment), column("stored_at", Moment),
+)  # fmt: skip
+
+variables = Table(
+    "variables", metadata,
+    key("org", OrganizationId), key("name", Name), column("version", Version),
+    column("value", SealedJson), column("created_at", Moment), column("set_at", Moment),
+)  # fmt: skip
+
+VIEWS = (workflows, drafts, versions, hooks, secrets, variables)
+
+# Beside the log, written in the transaction of the decision: whose path it is, the sealed values
+# of secrets (None when deleted, so that a version is never given twice), and who uses them.
+hook_paths = Table(
+    "hook_paths", metadata,
+    key("org", OrganizationId), key("path", HttpPath), column("workflow_id", WorkflowId),
+    info={"hidden": True},
+)  # fmt: skip
+
+secret_values = Table(
+    "secret_values", metadata,
+    key("org", OrganizationId), key("name", Name), column("version", Version),
+    column("value", SealedSecret | None),
+)  # fmt: skip
+
+secret_uses = Table(
+    "secret_uses", metadata,
+    key("org", OrganizationId), key("name", Name), key("workflow_id", WorkflowId),
+    key("place", Word), column("workflow_name", Name),
+    info={"hidden": True},
+)  # fmt: skip
