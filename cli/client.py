@@ -1,4 +1,4 @@
-"""The API as the commands use it: address and token from the configuration, problems as refusals."""
+"""The API as commands use it: address and token as configured, problems as refusals."""
 
 import json
 import os

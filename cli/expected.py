@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli.permissions import Durable
+from cli.permissions import ReaderOf
 from libs.embedded.children import CannotStart
 from libs.embedded.durability import write_private
 
@@ -19,9 +19,9 @@ TIMEOUT_S = 300
 
 @dataclass(frozen=True)
 class Expected:
-    """The durable consumers of each service, and whether the databases were touched just now."""
+    """The readers of each service, and whether the databases were touched just now."""
 
-    durables: Mapping[str, list[Durable]]
+    readers: Mapping[str, list[ReaderOf]]
     migrated: bool
 
 
@@ -48,7 +48,7 @@ def bring_up_to_date(
     file = folder / FILE
     known = json.loads(file.read_text()) if file.exists() else {}
     if known.get("digest") == digest and not again:
-        return Expected(_durables(known), migrated=False)
+        return Expected(_readers(known), migrated=False)
     done = subprocess.run(
         [sys.executable, "-m", "cli.main", "migrate", "--json"],
         env=dict(environment),
@@ -61,11 +61,23 @@ def bring_up_to_date(
         raise CannotStart(f"the databases could not be prepared:\n{done.stderr.strip()[-2000:]}")
     found = json.loads(done.stdout)
     write_private(file, json.dumps(found | {"digest": digest}, indent=1, sort_keys=True))
-    return Expected(_durables(found), migrated=True)
+    return Expected(_readers(found), migrated=True)
 
 
-def _durables(found: Mapping[str, Mapping[str, list[list[str]]]]) -> dict[str, list[Durable]]:
+def known_readers(folder: Path) -> Mapping[str, list[ReaderOf]]:
+    """The readers that the databases in the folder were prepared for; empty before that."""
+    file = folder / FILE
+    return _readers(json.loads(file.read_text())) if file.exists() else {}
+
+
+def known_digest(folder: Path) -> str | None:
+    """What the databases in the folder were prepared for."""
+    file = folder / FILE
+    return json.loads(file.read_text())["digest"] if file.exists() else None
+
+
+def _readers(found: Mapping[str, Mapping[str, list[list[str]]]]) -> dict[str, list[ReaderOf]]:
     return {
-        service: [(stream, durable) for stream, durable in pairs]
-        for service, pairs in found["durables"].items()
+        service: [(name, producer) for name, producer in pairs]
+        for service, pairs in found["readers"].items()
     }

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,12 +15,13 @@ from cli import run_state
 from cli.environment import Servers, Wanted, for_migration, for_process
 from cli.expected import bring_up_to_date, fingerprint
 from cli.external import check_nats
-from cli.permissions import SERVICES, users
+from cli.permissions import SERVICES, ReaderOf, users
 from cli.run_state import ProcessState, RunState, ServerState
 from libs.embedded.children import CannotStart, log_tail
 from libs.embedded.folder import DataFolder, is_free
 from libs.embedded.nats import Nats
 from libs.embedded.postgres import Postgres
+from libs.embedded.secrets import Secrets
 from libs.embedded.supervise import Note, Process, Supervisor
 
 TOGETHER = ("identity", "workflows", "billing", "audit", "subscriptions")
@@ -36,6 +37,11 @@ class Plan:
     services: tuple[str, ...]
 
 
+def fingerprint_of(secrets: Secrets) -> str:
+    """Of the code and of the passwords that the databases have."""
+    return fingerprint(json.dumps(secrets.databases, sort_keys=True))
+
+
 def plans(executors: int) -> list[Plan]:
     """The door comes last: it opens when everything behind it runs, and closes first."""
     numbered = [Plan(f"executor-{n + 1}", ("executor",)) for n in range(executors)]
@@ -45,8 +51,11 @@ def plans(executors: int) -> list[Plan]:
 class Installation:
     """Used with the data folder locked, from the main thread; `say` gets a line per part."""
 
-    def __init__(self, folder: DataFolder, wanted: Wanted, say: Callable[[str], None]) -> None:
-        self.folder, self.say = folder, say
+    def __init__(
+        self, folder: DataFolder, wanted: Wanted, say: Callable[[str], None],
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:  # fmt: skip
+        self.folder, self.say, self.stopping = folder, say, stopping
         self.wanted = replace(wanted, data=folder.path)
         self.supervisor = Supervisor()
         self.secrets = folder.secrets(SERVICES, SERVICES)
@@ -70,14 +79,14 @@ class Installation:
     def start(self) -> None:
         """Returns when every part says that it is ready. Raises CannotStart with the repair."""
         admin_url, postgres, fresh = self._postgres()
-        digest = fingerprint(json.dumps(self.secrets.databases, sort_keys=True))
+        digest = fingerprint_of(self.secrets)
         begun = time.monotonic()
         expected = bring_up_to_date(
             self.folder.path, for_migration(SERVICES, self.secrets, admin_url), digest, again=fresh
         )
         if expected.migrated:
             self.say(f"databases  prepared in {_since(begun)}")
-        nats_url, nats = self._nats(expected.durables)
+        nats_url, nats = self._nats(expected.readers)
         self.state = RunState(
             os.getpid(), self.address, datetime.now(UTC).isoformat(timespec="milliseconds"),
             nats, postgres,
@@ -108,7 +117,7 @@ class Installation:
         self.say(f"PostgreSQL {version}  {made} in {_since(begun)}  port {server.port}")
         return server.dsn(), ServerState(version, server.port, server.pid), fresh
 
-    def _nats(self, durables: dict) -> tuple[str, ServerState]:
+    def _nats(self, readers: Mapping[str, list[ReaderOf]]) -> tuple[str, ServerState]:
         given = os.environ.get("TROTH_NATS_URL")
         if given:
             version = check_nats(given, "gateway", self.secrets.nats["gateway"])
@@ -119,7 +128,7 @@ class Installation:
         begun = time.monotonic()
         server = Nats(
             self.folder.nats, self.ports["nats"], self.ports["nats-monitor"],
-            users(durables, self.secrets.nats), log=self.folder.logs / "nats.log",
+            users(readers, self.secrets.nats), log=self.folder.logs / "nats.log",
         )  # fmt: skip
         self.supervisor.start("nats", server)
         assert server.program is not None, "a started server has a program"
@@ -145,7 +154,7 @@ class Installation:
         begun = time.monotonic()
         waiting = {plan.name for plan in self.plans}
         said: dict[str, str] = {}
-        while waiting:
+        while waiting and not self.stopping():
             for note in self.supervisor.poll():
                 tail = log_tail(self.log_of(note.name), 0)
                 raise CannotStart(f"{note.name} {note.what}: {note.detail}. It said:\n{tail}")

@@ -9,23 +9,28 @@ WORK_STREAM, WORK_DURABLE, WORK_SUBJECTS = "WORK", "executor", "executor.work.>"
 STARTS_WORK = frozenset({"gateway", "workflows", "executor"})
 ANSWERS_INTO = {"executor": ("_INBOX_gateway.>",)}
 
-Durable = tuple[str, str]
-"""The stream that is read, and the name under which NATS remembers how far."""
+ReaderOf = tuple[str, str]
+"""The name of a reader, and the service whose events it reads."""
 
 
 def users(
-    durables: Mapping[str, Iterable[Durable]], passwords: Mapping[str, str]
+    readers: Mapping[str, Iterable[ReaderOf]], passwords: Mapping[str, str]
 ) -> list[NatsUser]:
-    """One user per service; `durables` are the consumers that a service reads with."""
-    return [user(name, tuple(durables.get(name, ())), passwords[name]) for name in SERVICES]
+    """One user per service, with the consumers that its readers need."""
+    return [user(name, readers.get(name, ()), passwords[name]) for name in SERVICES]
 
 
-def user(service: str, durables: tuple[Durable, ...], password: str) -> NatsUser:
+def user(service: str, readers: Iterable[ReaderOf], password: str) -> NatsUser:
     """What one service may say and hear; everything else is refused by the server."""
     own = [service.upper()]
+    durables = [
+        (producer.upper(), f"{service}-{name.replace('_', '-')}")  # as libs/common/service.py
+        for name, producer in readers
+        if producer != service
+    ]
     if service == "executor":
         own.append(WORK_STREAM)
-        durables = (*durables, (WORK_STREAM, WORK_DURABLE))
+        durables.append((WORK_STREAM, WORK_DURABLE))
     publish = [
         *(f"{service}.event.>", f"{service}.relay.>", "*.command.>", "*.query.>"),
         *((WORK_SUBJECTS,) if service in STARTS_WORK else ()),

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import click
 
 from cli.client import Refused
 
-F = TypeVar("F", bound=Callable[..., Any])
+P = ParamSpec("P")
+R = TypeVar("R")
 HINTS = {
     "not-signed-in": "run `troth login`",
     "credential-invalid": "sign in again with `troth login`",
@@ -18,11 +19,11 @@ HINTS = {
 }
 
 
-def refusals_end_the_command(function: F) -> F:
+def refusals_end_the_command(function: Callable[P, R]) -> Callable[P, R]:
     """Prints the API's problem instead of a trace; exit code 1. With `--json`, the problem."""
 
     @wraps(function)
-    def run(*args: Any, **kw: Any) -> Any:
+    def run(*args: P.args, **kw: P.kwargs) -> R:
         try:
             return function(*args, **kw)
         except Refused as refused:
@@ -34,7 +35,7 @@ def refusals_end_the_command(function: F) -> F:
                 click.echo("\n".join(refusal_lines(refused)), err=True)
             raise SystemExit(1) from None
 
-    return run  # pyright: ignore[reportReturnType] - the same parameters
+    return run
 
 
 def refusal_lines(refused: Refused) -> list[str]:
@@ -56,7 +57,13 @@ def document_lines(found: Iterable[dict[str, Any]], text: str, file: str) -> lis
     """File, line, column, the line itself, a caret, and what was probably meant."""
     from libs.language.check_report import Problem, explain
 
-    names = Problem.__dataclass_fields__
     return [
-        explain(Problem(**{name: one.get(name) for name in names}), text, file) for one in found
-    ]
+        explain(
+            Problem(
+                one.get("pointer") or "", one.get("line"), one.get("column"), one.get("rule") or "",
+                one.get("detail") or "", one.get("found"), one.get("did_you_mean"), one.get("see"),
+            ),
+            text, file,
+        )
+        for one in found
+    ]  # fmt: skip

@@ -60,9 +60,11 @@ def read(data: Path) -> RunState | None:
         found = json.loads((data / FILE).read_text())
     except FileNotFoundError:
         return None
-    processes = {name: ProcessState(**p) for name, p in found.pop("processes").items()}
-    servers = {name: ServerState(**found.pop(name)) for name in ("nats", "postgres")}
-    state = RunState(**found, **servers, processes=processes)
+    state = RunState(
+        found["pid"], found["address"], found["started_at"], ServerState(**found["nats"]),
+        ServerState(**found["postgres"]),
+        {name: ProcessState(**process) for name, process in found["processes"].items()},
+    )  # fmt: skip
     return state if state.alive else None
 
 

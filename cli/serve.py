@@ -48,7 +48,7 @@ def migrate_command(as_json: bool) -> None:
     """
     import psycopg
 
-    from cli.services import durables_of, schemas
+    from cli.services import readers_of, schemas
     from libs.common.migrate import migrate
     from libs.common.settings import secrets_of
 
@@ -67,8 +67,8 @@ def migrate_command(as_json: bool) -> None:
     password = os.environ.get("TROTH_MIGRATE_NATS_PASSWORD")
     streams = _make_streams([s.service for s in wanted if s.has_log], password) if password else []
     if as_json:
-        durables = {schema.service: durables_of(schema) for schema in wanted}
-        click.echo(json.dumps({"durables": durables, "streams": streams}))
+        readers = {schema.service: readers_of(schema) for schema in wanted}
+        click.echo(json.dumps({"readers": readers, "streams": streams}))
         return
     click.echo(f"databases ready: {', '.join(schema.service for schema in wanted)}")
     if streams:
@@ -111,7 +111,7 @@ def nats_users(data: str) -> None:
     from pathlib import Path
 
     from cli.permissions import as_configuration, users
-    from cli.services import durables_of, schemas
+    from cli.services import readers_of, schemas
     from libs.embedded.folder import DataFolder
     from libs.embedded.secrets import SecretsRefused
 
@@ -119,6 +119,6 @@ def nats_users(data: str) -> None:
         passwords = DataFolder(Path(data)).read_secrets().nats
     except SecretsRefused as error:
         fail(str(error))
-    durables = {schema.service: durables_of(schema) for schema in schemas()}
-    configured = [as_configuration(user) for user in users(durables, passwords)]
+    readers = {schema.service: readers_of(schema) for schema in schemas()}
+    configured = [as_configuration(user) for user in users(readers, passwords)]
     click.echo(json.dumps({"authorization": {"users": configured}}, indent=2))

@@ -1,4 +1,4 @@
-"""Services by name: what each keeps in its database, and how it is built. Imports only those named."""
+"""Services by name: what each keeps in its database, how it is built; imports only those named."""
 
 import importlib
 import typing
@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from cli.permissions import SERVICES, Durable
+from cli.permissions import SERVICES
 from libs.common.migrate import Schema
 from libs.common.service import Service
 from libs.common.settings import Settings
@@ -26,13 +26,9 @@ def schemas() -> list[Schema]:
     return [schema for schema in found if schema is not None]
 
 
-def durables_of(schema: Schema) -> list[Durable]:
-    """The consumers by which its inboxes read (named as libs/common/service.py names them)."""
-    return [
-        (p.producer.upper(), f"{schema.service}-{p.name.replace('_', '-')}")
-        for p in schema.projections
-        if p.producer not in (None, schema.service)
-    ]
+def readers_of(schema: Schema) -> list[tuple[str, str]]:
+    """Name and producer of each of its readers."""
+    return [(p.name, p.producer or schema.service) for p in schema.projections]
 
 
 def build(name: str) -> tuple[Service, Settings]:

@@ -5,10 +5,14 @@ import signal
 import time
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 
 from cli.output import fail
+
+if TYPE_CHECKING:
+    from cli.installation import Installation
 
 GRACE_S = 15.0
 POLL_S = 0.2
@@ -35,8 +39,8 @@ class Stop:
               help="Processes that run executions.")  # fmt: skip
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535),
               help="Where the API listens on 127.0.0.1; 0 takes a free one.")  # fmt: skip
-@click.option("--sign-up", default="open", show_default=True,
-              type=click.Choice(["open", "invited", "closed"]), help="Who may register.")  # fmt: skip
+@click.option("--sign-up", default="open", show_default=True, help="Who may register.",
+              type=click.Choice(["open", "invited", "closed"]))  # fmt: skip
 @click.option("--allow", multiple=True, metavar="HOST:PORT",
               help="An address inside that workflows may call; can be repeated.")  # fmt: skip
 def up(data: Path, executors: int, port: int, sign_up: str, allow: tuple[str, ...]) -> None:
@@ -57,11 +61,13 @@ def up(data: Path, executors: int, port: int, sign_up: str, allow: tuple[str, ..
     try:
         with DataFolder(data) as folder:
             installation = Installation(
-                folder, Wanted(data, executors, port, sign_up, allow), click.echo
-            )
+                folder, Wanted(data, executors, port, sign_up, allow), click.echo,
+                stopping=lambda: stop.asked,
+            )  # fmt: skip
             try:
                 installation.start()
-                greet(installation, time.monotonic() - begun)
+                if not stop.asked:
+                    greet(installation, time.monotonic() - begun)
                 keep_running(installation, stop)
             finally:
                 stop_all(installation)
@@ -69,20 +75,20 @@ def up(data: Path, executors: int, port: int, sign_up: str, allow: tuple[str, ..
         fail(str(error))
 
 
-def greet(installation, seconds: float) -> None:
+def greet(installation: "Installation", seconds: float) -> None:
     """Where it is, and how to get in."""
     click.echo(f"\nTroth runs at {installation.address}  (up in {seconds:.1f} s)")
     click.echo(f"data and logs: {installation.folder.path}")
 
 
-def keep_running(installation, stop: Stop) -> None:
+def keep_running(installation: "Installation", stop: Stop) -> None:
     while not stop.asked:
         for note in installation.poll():
             click.echo(f"{note.name} {note.what}: {note.detail}", err=True)
         time.sleep(POLL_S)
 
 
-def stop_all(installation) -> None:
+def stop_all(installation: "Installation") -> None:
     begun = time.monotonic()
     click.echo("\nstopping …")
     try:

@@ -14,6 +14,7 @@ from libs.common.database import Database, unavailable
 from libs.common.decider import Decider
 from libs.common.errors import ChangedMeanwhile, Conflict, KeyReused
 from libs.common.messages import Event, Meta, Recorded
+from libs.common.streams import stream_of as stream_of  # handed on to handlers
 
 C = TypeVar("C")
 S = TypeVar("S")
@@ -66,11 +67,6 @@ class Outcome(Generic[S]):
 
 
 encode = msgspec.json.Encoder().encode
-
-
-def stream_of(aggregate: str, organization: str, *key: str) -> str:
-    """`workflow-org_…-wf_…`: the organization is part of the name and checked by the database."""
-    return "-".join((aggregate, organization, *key))
 
 
 def rows(stream: str, first: int, events: Sequence[Event], meta: Meta) -> list[Row]:

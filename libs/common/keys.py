@@ -1,25 +1,12 @@
 """How a service gets a data key: asked of identity, still wrapped, kept in memory only."""
 
-from typing import Literal
-
 from libs.common.bus import Bus
 from libs.common.errors import NotFound
 from libs.common.fields import KeyId, OwnerId, SealedSecret
+from libs.common.grants import GRANTS as GRANTS
+from libs.common.grants import Purpose
 from libs.common.messages import Message, Meta, Query
 from libs.common.privacy import Fetch, WrappedKey
-
-Purpose = Literal["content", "executions", "secrets", "profile"]
-
-# Who may ask for keys of which purpose; identity checks it, a page of the documentation shows it.
-GRANTS: dict[str, frozenset[str]] = {
-    "identity": frozenset({"content", "profile"}),
-    "workflows": frozenset({"content", "secrets"}),
-    "executor": frozenset({"content", "executions", "secrets"}),
-    "gateway": frozenset({"content", "executions", "secrets"}),
-    "subscriptions": frozenset({"content", "secrets"}),
-    "billing": frozenset(),
-    "audit": frozenset(),
-}
 
 
 class FindKey(Query, type="identity.query.find-key"):

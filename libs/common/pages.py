@@ -3,35 +3,16 @@
 import base64
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
-from pydantic import Field
 from sqlalchemy import ColumnElement, Select, tuple_
 
 from libs.common.errors import Malformed
-from libs.common.fields import Count, DataClass, Meaning
-from libs.common.messages import Message, Query
+from libs.common.lists import Page as Page
+from libs.common.lists import PageQuery as PageQuery
 
 T = TypeVar("T")
-Place = Annotated[
-    str, Field(max_length=400), Meaning(DataClass.INDIRECT, "place in a list, opaque")
-]
-
-
-class PageQuery(Query):
-    """What every list takes; `after` is what the page before gave as `next`."""
-
-    limit: Annotated[Count, Field(ge=1, le=200)] = 50
-    after: Place | None = None
-    order: Literal["desc", "asc"] = "desc"
-
-
-class Page(Message, Generic[T]):
-    """One page; `next` is None at the end."""
-
-    data: list[T]
-    next: Place | None = None
 
 
 def seek(

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from libs.common.fields import Actor, Count, EventId, Flag, Moment, RequestId, StreamName, Word
+from libs.common.lists import PageQuery
 from libs.common.messages import Event, Message, Query
-from libs.common.pages import PageQuery
 
 SERVICE = "audit"
 PRODUCERS = ("identity", "workflows", "executor", "billing", "subscriptions")

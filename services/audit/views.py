@@ -37,7 +37,15 @@ from libs.common.messages import Recorded
 from libs.common.pages import Page, page_of, seek
 from libs.common.readers import Projection
 from libs.common.tables import column
-from services.audit.contract import EntryShown, FindEntries, Gap, GapClosed, GapFound
+from services.audit.contract import (
+    PRODUCERS,
+    SERVICE,
+    EntryShown,
+    FindEntries,
+    Gap,
+    GapClosed,
+    GapFound,
+)
 from services.audit.domain import category_of, kind_of, resource_of
 
 READER = "trail_"
@@ -167,20 +175,22 @@ class Taken:
 
 
 async def find_taken(connection: AsyncConnection) -> list[Taken]:
+    """All producers, also those of which nothing was taken yet."""
     counts = await connection.execute(
         text(COUNTS), {"skip": len(READER) + 1, "readers": READER.replace("_", "\\_") + "%"}
     )
     missing = await open_gaps(connection)
+    rows = {row.producer: (row.incarnation, row.n, row.counted) for row in counts}
     return [
         Taken(
-            row.producer, row.incarnation, row.n, row.counted,
+            producer, *rows.get(producer, (0, 0, 0)),
             [
                 Gap(first=gap.first, last=gap.last, found_at=gap.found_at)
                 for gap in missing
-                if gap.producer == row.producer
+                if gap.producer == producer
             ],
         )
-        for row in counts
+        for producer in (*PRODUCERS, SERVICE)
     ]  # fmt: skip
 
 

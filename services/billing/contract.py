@@ -6,8 +6,8 @@ from pydantic import Field
 
 from libs.common.errors import Unavailable
 from libs.common.fields import Count, Day, Moment, OrganizationId, Word, WorkflowId
+from libs.common.lists import PageQuery
 from libs.common.messages import Command, Event, Message, Query
-from libs.common.pages import PageQuery
 
 SERVICE = "billing"
 PlanName = Literal["free", "pro", "enterprise"]

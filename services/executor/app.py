@@ -12,7 +12,9 @@ from libs.common.messages import decode_batch
 from libs.common.migrate import Schema
 from libs.common.pull import StandingPull, ensure_consumer, ensure_stream
 from libs.common.relay import subject_of
+from libs.common.privacy import Fetch
 from libs.common.service import Service
+from libs.common.settings import Settings
 from services.executor import handlers, subscribers, views, work
 from services.executor.contract import SERVICE
 from services.executor.engine import Engine
@@ -37,9 +39,11 @@ class Executor(Service):
         await super().stop()
 
 
-def build(settings: ExecutorSettings | None = None) -> Executor:
-    settings = settings or ExecutorSettings()  # pyright: ignore[reportCallIssue] - from the environment
-    service = Executor(SERVICE, settings, projections=PROJECTIONS)
+def build(settings: Settings, fetch_key: Fetch | None = None) -> Executor:
+    """The executor, not yet started; `fetch_key` stands in for identity in tests."""
+    if not isinstance(settings, ExecutorSettings):
+        settings = ExecutorSettings()  # pyright: ignore[reportCallIssue] - from the environment
+    service = Executor(SERVICE, settings, projections=PROJECTIONS, fetch_key=fetch_key)
     engine = service.engine = Engine(service, settings)
     starts = Starts(engine)
     service.include(handlers.router(engine, starts))

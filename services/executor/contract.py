@@ -31,8 +31,8 @@ from libs.common.fields import (
     Word,
     WorkflowId,
 )  # fmt: skip
+from libs.common.lists import PageQuery
 from libs.common.messages import Command, Event, Message, Query
-from libs.common.pages import PageQuery
 
 SERVICE = "executor"
 Outcome = Literal["succeeded", "failed", "cancelled"]

@@ -11,6 +11,8 @@ from services.gateway.routes import (
     billing,
     connectors,
     documents,
+    event_subscriptions,
+    events,
     executions,
     home,
     instance,
@@ -30,8 +32,10 @@ from services.gateway.settings import GatewaySettings
 SERVICE = "gateway"
 FILES = (
     people, organizations, members, api_keys, notifications, workflows, secrets, variables,
-    triggers, trigger_calls, executions, connectors, schema, billing, audit, instance, home,
-    documents,
+    triggers, trigger_calls, executions, connectors, schema, billing, events, event_subscriptions, audit,
+    instance, home, documents,
+    event_subscriptions,
+    events,
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -53,6 +54,7 @@ class Call:
         self.door, self.request, self.known = door, request, known
         self.caller: CallerShown | None = None
         self.taken: Taken | None = None
+        self.arrived_at = datetime.now(UTC)
 
     # -- who asks ---------------------------------------------------------------------------
 
@@ -61,6 +63,10 @@ class Call:
         """The chosen organization, or `instance` when the route needs none."""
         chosen = self.caller.organization if self.caller else None
         return chosen.id if chosen else "instance"
+
+    @property
+    def request_id(self) -> str:
+        return self.request.scope["troth"].request_id
 
     @property
     def actor(self) -> str:
@@ -73,7 +79,7 @@ class Call:
             may.add("instance")
         return Meta(
             organization=self.organization, actor=self.actor, permissions=frozenset(may),
-            request_id=arrived.request_id, traceparent=telemetry.traceparent(arrived.traceparent),
+            request_id=self.request_id, traceparent=telemetry.traceparent(arrived.traceparent),
             **more,
         )  # fmt: skip
 
@@ -179,21 +185,36 @@ class Call:
         shown: Callable[[bytes], Awaitable[bytes]] | None = None,
     ) -> Response:  # fmt: skip
         """Answers a list: the service's place becomes our cursor, and a `Link` to the next page."""
-        cursor = self.request.query_params.get("cursor")
-        key, url = self.door.settings.index_bytes, self.request.url
-        filters = dict(self.request.query_params)
-        mark = cursors.mark_of(key, self.organization, url.path, filters)
-        place = {"after": cursors.decode(key, mark, cursor)} if cursor is not None else {}
-        answered = await self.ask(kind, at, **given, **place)
+        answered = await self.ask(kind, at, **given, **self.place())
         page = _decode_page(answered.body)
-        data = bytes(page.data) if shown is None else await shown(bytes(page.data))
-        headers = {}
-        following = cursors.encode(key, mark, page.next) if page.next else None
-        if following:
-            query = url.include_query_params(cursor=following).query
+        data = bytes(page.data)
+        return self.page(await shown(data) if shown else data, page.next)
+
+    def place(self) -> dict[str, str]:
+        """Where the list goes on, as the service said it: from the parameter `cursor`."""
+        cursor = self.request.query_params.get("cursor")
+        if cursor is None:
+            return {}
+        key = self.door.settings.index_bytes
+        return {"after": cursors.decode(key, self._mark(), cursor)}
+
+    def page(self, data: bytes, following: str | None) -> Response:
+        """A page of a list; `following` is the service's place of the next one."""
+        headers, cursor = {}, None
+        if following is not None:
+            cursor = cursors.encode(self.door.settings.index_bytes, self._mark(), following)
+            url = self.request.url
+            query = url.include_query_params(cursor=cursor).query
             headers["Link"] = f'<{url.path}?{query}>; rel="next"'
-        body = msgspec.json.encode(ListText(msgspec.Raw(data), following))
+        body = msgspec.json.encode(ListText(msgspec.Raw(data), cursor))
         return json_response(body, 200, headers)
+
+    def _mark(self) -> bytes:
+        """A list may be one's own (notifications), so the caller is part of what a cursor holds."""
+        where = f"{self.organization}|{self.actor}"
+        filters = dict(self.request.query_params)
+        key = self.door.settings.index_bytes
+        return cursors.mark_of(key, where, self.request.url.path, filters)
 
     # -- what the caller would like -----------------------------------------------------------
 

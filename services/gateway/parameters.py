@@ -7,6 +7,7 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from libs.common.errors import FieldProblem, Malformed
+from libs.common.fields import Word
 from libs.common.pages import PageQuery
 from services.gateway.problems import did_you_mean, fields_of
 from services.gateway.refusals import UnknownParameter
@@ -18,13 +19,14 @@ _OUTER = {"from_at": "from", "to_at": "to", "event_type": "type"}
 class Parameters:
     """A dependency that gives the fields of a query as the address has them, checked.
 
-    `without` names fields that come from the path; `expand` what may be expanded; `cursor`
-    stands for the field `after`.
+    `without` names fields that come from the path; `expand` what may be expanded; `by_name` are filters that
+    take names beside ids; `cursor` stands for the field `after`.
     """
 
     def __init__(
-        self, model: type[BaseModel], *, without: Sequence[str] = (), expand: Sequence[str] = ()
-    ) -> None:
+        self, model: type[BaseModel], *, without: Sequence[str] = (), expand: Sequence[str] = (),
+        by_name: Sequence[str] = (),
+    ) -> None:  # fmt: skip
         self.contract, self.expand = model, tuple(expand)
         self.lists = issubclass(model, PageQuery)
         self.fields = {
@@ -34,6 +36,7 @@ class Parameters:
         self.names = {_OUTER.get(name, name): name for name in self.fields}
         self._outer = {inner: outer for outer, inner in self.names.items()}
         made: dict[str, Any] = {n: (i.annotation, i) for n, i in self.fields.items()}
+        made |= {name: (list[Word] | None, None) for name in by_name}
         self.model = create_model(
             f"{model.__name__}Parameters", __config__=ConfigDict(extra="forbid"), **made
         )
@@ -44,7 +47,7 @@ class Parameters:
         return [*self.names, *more]
 
     async def __call__(self, request: Request) -> dict[str, Any]:
-        """Fields for the query; `expand` is left to `expansions`, `cursor` to the list."""
+        """Fields for the query; what is to be expanded is in `request.state.expand` too."""
         found: dict[str, Any] = {}
         for name, text in request.query_params.multi_items():
             if name in self.names:
@@ -55,7 +58,11 @@ class Parameters:
         except ValidationError as error:
             problems = fields_of(error, self.known, "?", self._outer)
             raise Malformed("a parameter does not fit", errors=problems) from None
-        return {name: getattr(checked, name) for name in checked.model_fields_set}
+        given = {name: getattr(checked, name) for name in checked.model_fields_set}
+        request.state.expand = self.expansions(request)
+        if "expand" in self.contract.model_fields:
+            given["expand"] = request.state.expand
+        return given
 
     def _value(self, name: str, inner: str, text: str) -> Any:
         if not takes_many(self.fields[inner].annotation):

@@ -30,8 +30,8 @@ from libs.common.fields import (
     Version,
     Word,
 )  # fmt: skip
+from libs.common.lists import PageQuery
 from libs.common.messages import Command, Event, Message, Query
-from libs.common.pages import PageQuery
 
 SERVICE = "subscriptions"
 SUBSCRIPTIONS_MAX = 20

@@ -25,8 +25,8 @@ from libs.common.fields import (
     Title,
     Word,
 )
+from libs.common.lists import PageQuery
 from libs.common.messages import Command, Message, Query
-from libs.common.pages import PageQuery
 from services.identity.contract.events import NoticeFacts, StatusClass
 from services.identity.contract.roles import Role
 

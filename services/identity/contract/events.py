@@ -24,7 +24,7 @@ from libs.common.fields import (
     Slug,
     Word,
 )
-from libs.common.keys import Purpose
+from libs.common.grants import Purpose
 from libs.common.messages import Event
 from services.identity.contract.roles import Role
 

@@ -7,7 +7,7 @@ for `secret_stream(org, name)` under the purpose `secrets`.
 
 # ruff: noqa: F403 - the parts are one module to others: `from services.workflows.contract import …`
 
-from libs.common.eventstore import stream_of
+from libs.common.streams import stream_of
 from services.workflows.contract.answers import *
 from services.workflows.contract.asks import *
 from services.workflows.contract.errors import *

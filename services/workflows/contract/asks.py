@@ -15,8 +15,8 @@ from libs.common.fields import (
     Version,
     Word,
 )  # fmt: skip
+from libs.common.lists import PageQuery
 from libs.common.messages import Command, Query
-from libs.common.pages import PageQuery
 from services.workflows.contract.events import Media
 
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import nats
 import psycopg
 import pytest
 from nats.js.errors import NotFoundError
@@ -13,7 +14,7 @@ from tests_support.servers import Servers
 from libs.common.bus import Answered
 from libs.common.messages import Ask, Meta
 from libs.common.service import Service
-from libs.common.testing import local_keys, prepare
+from libs.common.testing import PASSWORD, local_keys, prepare
 from services.workflows.app import SCHEMA, build
 from services.workflows.contract import DraftWorkflow, PublishWorkflow, SaveDraft, StoreSecret
 
@@ -61,6 +62,13 @@ async def workflows(servers: Servers) -> AsyncIterator[Workflows]:
     try:
         yield Workflows(service, servers.admin_url)
     finally:
-        with contextlib.suppress(NotFoundError):
-            await service.bus.js.delete_stream("WORKFLOWS")
         await service.stop()
+        await forget_stream(servers.nats_url)
+
+
+async def forget_stream(nats_url: str) -> None:
+    """The next test's log begins at 1, and so does its stream."""
+    connection = await nats.connect(nats_url, user="workflows", password=PASSWORD)
+    with contextlib.suppress(NotFoundError):
+        await connection.jetstream().delete_stream("WORKFLOWS")
+    await connection.close()

@@ -51,9 +51,7 @@ def test_the_limits_of_an_account_are_those_of_its_plan() -> None:
 
 def test_a_new_plan_changes_the_entitlements_within_the_same_period() -> None:
     changed = PlanChanged(from_plan="free", to_plan="pro", effective_at=NOON, reason="operator")
-    given(account, *OPENED).when(Change("pro", NOON)).then(
-        changed, entitlements("pro", NOON, ENDS)
-    )
+    given(account, *OPENED).when(Change("pro", NOON)).then(changed, entitlements("pro", NOON, ENDS))
 
 
 def test_the_same_plan_again_changes_nothing() -> None:

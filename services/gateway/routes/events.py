@@ -1,0 +1,30 @@
+"""What happened, for customers: the public types and the feed of events."""
+
+from typing import Annotated, Any
+
+from fastapi import Depends
+from starlette.responses import Response
+
+from libs.common.pages import Page
+from services.gateway.access import EventReader, SignedIn
+from services.gateway.parameters import Parameters
+from services.gateway.routing import Routes
+from services.subscriptions.contract import EventShown, EventTypeShown, FindEvents, FindEventTypes
+
+routes = Routes("events")
+
+
+@routes.get("/v1/event-types", Page[EventTypeShown])
+async def find_event_types(
+    call: SignedIn, given: Annotated[dict[str, Any], Depends(Parameters(FindEventTypes))]
+) -> Response:
+    """The public types of events, each with its schema and an example."""
+    return await call.listed(FindEventTypes, given)
+
+
+@routes.get("/v1/events", Page[EventShown])
+async def find_events(
+    call: EventReader, given: Annotated[dict[str, Any], Depends(Parameters(FindEvents))]
+) -> Response:
+    """What happened, as CloudEvents; with `order=asc` the cursor never skips: poll it for ever."""
+    return await call.listed(FindEvents, given)

@@ -1,0 +1,50 @@
+"""The ledger of calls: what came in, what became of it, and sending it through again."""
+
+from typing import Annotated, Any
+
+from fastapi import Depends
+from starlette.responses import Response
+
+from libs.common.pages import Page
+from services.executor.contract import (
+    CallData,
+    CallResentShown,
+    CallShown,
+    FindCall,
+    FindCalls,
+    OpenCall,
+    ResendCall,
+)
+from services.gateway.access import PayloadReader, TriggerReader, TriggerResender
+from services.gateway.parameters import Parameters
+from services.gateway.routes.executions import workflows_by_id
+from services.gateway.routing import Routes
+
+routes = Routes("trigger-calls")
+
+
+@routes.get("/v1/trigger-calls", Page[CallShown])
+async def find_calls(
+    call: TriggerReader, given: Annotated[dict[str, Any], Depends(Parameters(FindCalls, by_name=("workflow",)))]
+) -> Response:
+    """Every call with its outcome: also those that matched nothing or were refused."""
+    return await call.listed(FindCalls, await workflows_by_id(call, given))
+
+
+@routes.get("/v1/trigger-calls/{call_id}", CallShown)
+async def find_call(call: TriggerReader, call_id: str) -> Response:
+    """One call."""
+    return await call.show(FindCall, {"call_id": call_id})
+
+
+@routes.get("/v1/trigger-calls/{call_id}/data", CallData)
+async def open_call(call: PayloadReader, call_id: str) -> Response:
+    """Headers and body as they came."""
+    return await call.show(OpenCall, {"call_id": call_id})
+
+
+@routes.post("/v1/trigger-calls/{call_id}/resend", CallResentShown,
+             refuses=("quota-exceeded", "hook-not-found", "conflict"))  # fmt: skip
+async def resend_call(call: TriggerResender, call_id: str) -> Response:
+    """Through routing again, as if it came now."""
+    return await call.carry_out(ResendCall, {"call_id": call_id})

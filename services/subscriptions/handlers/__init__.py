@@ -1,0 +1,1 @@
+"""Answers what others ask of subscriptions."""

@@ -1,0 +1,1 @@
+"""What callers see of subscriptions: the listing, what happened, and what was sent."""

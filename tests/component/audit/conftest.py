@@ -1,0 +1,113 @@
+"""Audit on real servers, with stand-ins for the services whose events it takes."""
+
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any, ClassVar
+
+import nats
+import psycopg
+import pytest
+from nats.js.errors import NotFoundError
+from sqlalchemy import text
+from tests_support.producers import append, delete_streams, schema_of, stand_in
+from tests_support.servers import Servers
+
+from libs.common import ids
+from libs.common.eventstore import stream_of
+from libs.common.fields import Count
+from libs.common.messages import Event, Meta
+from libs.common.service import Service
+from libs.common.settings import Settings
+from libs.common.testing import PASSWORD, eventually, prepare
+from services.audit.app import SCHEMA, build
+from services.audit.contract import PRODUCERS, CompletenessShown, FindCompleteness, ProducerShown
+
+ONE, TWO = "org_one", "org_two"
+
+
+class Noted(Event):
+    """Something of which audit knows nothing; not in the list of event types."""
+
+    type: ClassVar[str] = "executor.event.noted"
+    amount: Count = 7
+
+
+class World:
+    def __init__(self, servers: Servers) -> None:
+        schemas = [SCHEMA, *(schema_of(name) for name in PRODUCERS)]
+        self.admin_url, prefix = servers.admin_url, servers.prefix()
+        self.settings: Settings = prepare(servers.admin_url, schemas, servers.nats_url, prefix)
+        self.producers = {name: stand_in(name, self.settings) for name in PRODUCERS}
+        self.audit = build(self.settings)
+
+    def all(self) -> list[Service]:
+        return [*self.producers.values(), self.audit]
+
+    async def note(
+        self, count: int, organization: str = ONE, producer: str = "executor", actor: str = "per_1"
+    ) -> str:
+        """So many events of one execution; its id."""
+        execution = ids.new("exe")
+        stream = stream_of("execution", organization, execution)
+        service = self.producers[producer]
+        await append(service, stream, [Noted()] * count, organization, actor=actor)
+        return execution
+
+    async def ask(self, message: Any, organization: str = ONE, permission: str = "") -> Any:
+        permissions = frozenset({permission} if permission else {"audit:read", "instance"})
+        meta = Meta(organization=organization, actor="per_1", permissions=permissions)
+        return (await self.producers["identity"].bus.ask(message, meta)).value
+
+    async def completeness(self) -> CompletenessShown:
+        return CompletenessShown.model_validate(await self.ask(FindCompleteness()))
+
+    async def of(self, producer: str = "executor") -> ProducerShown:
+        shown = await self.completeness()
+        return next(p for p in shown.producers if p.producer == producer)
+
+    async def complete(self, timeout_s: float = 15) -> CompletenessShown:
+        return await eventually(self.completeness, lambda c: c.complete, timeout_s)
+
+    async def count(self) -> int:
+        async with self.audit.database.work() as connection:
+            found = await connection.execute(text("select count(*) from entries"))
+            return found.scalar_one()
+
+    async def restart_audit(self, *, forget_consumers: bool = False) -> None:
+        await self.audit.stop()
+        if forget_consumers:
+            connection = await nats.connect(self.settings.nats_url, user="admin", password=PASSWORD)
+            for producer in PRODUCERS:
+                with suppress(NotFoundError):
+                    await connection.jetstream().delete_consumer(
+                        producer.upper(), f"audit-trail-{producer}"
+                    )
+            await connection.close()
+        self.audit = build(self.settings)
+        await self.audit.start()
+
+    async def wait_published(self, number: int, producer: str = "executor") -> None:
+        async def published() -> int:
+            relay = self.producers[producer].relay
+            return relay.published if relay else 0
+
+        await eventually(published, lambda n: n >= number)
+
+    def in_log_of(self, producer: str, statement: str) -> None:
+        """As the server's administrator: what no service may do to a log."""
+        name = f"{self.settings.database_prefix}{producer}"
+        with psycopg.connect(self.admin_url, dbname=name, autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+
+@pytest.fixture
+async def world(servers: Servers) -> AsyncIterator[World]:
+    made = World(servers)
+    try:
+        for service in made.all():
+            await service.start()
+        yield made
+    finally:
+        for service in reversed(made.all()):
+            await service.stop()
+        await delete_streams(made.settings, "audit", *PRODUCERS)

@@ -1,0 +1,1 @@
+"""Fakes that speak the real wire protocol over a socket; no service imports them."""

@@ -1,0 +1,1 @@
+"""Programs of the repository: generated documentation and golden files."""
