@@ -49,7 +49,7 @@ def apply(files: tuple[Path, ...], dry_run: bool, note: str | None, as_json: boo
         results = [publish(api, file, note) for file in read]
         good = all(result["ok"] for result in results)
         if not as_json:
-            show(results)
+            show(results, api.url)
     if as_json:
         say_json(results)
     elif good and dry_run:
@@ -140,11 +140,12 @@ def name_of(file: File) -> str:
     return source.value["name"]
 
 
-def show(results: list[dict[str, Any]]) -> None:
+def show(results: list[dict[str, Any]], url: str) -> None:
     rows = [
-        (r["name"], r["did"], r.get("version"), ", ".join(r.get("addresses", [])) or None)
+        (r["name"], r["did"], r.get("version"),
+         ", ".join(url.rstrip("/") + place for place in r.get("addresses", [])) or None)
         for r in results
-    ]
+    ]  # fmt: skip
     table(("WORKFLOW", "WHAT", "VERSION", "CALLED AT"), rows)
     for result in results:
         if "problem" in result:

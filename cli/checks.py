@@ -38,19 +38,20 @@ class Patient:
 
 @dataclass(frozen=True)
 class Check:
+    """`running`: only something that runs can be looked at so."""
+
     name: str
     look: Callable[[Patient, str], Finding]
+    running: bool = False
 
     def __call__(self, patient: Patient) -> Finding:
         """A check that fails itself says so; it never hides the others."""
+        if self.running and patient.state is None:
+            return Finding(self.name, "look", "nothing runs", f"troth up --data {patient.data}")
         try:
             return self.look(patient, self.name)
         except NotThere as error:
-            return Finding(self.name, "wrong", str(error), "start it with `troth up`")
+            return Finding(self.name, "wrong", str(error), "restart `troth up`; see its logs")
         except Exception as error:
             said = f"{type(error).__name__}: {error}"
             return Finding(self.name, "wrong", said, "see the logs in the data folder")
-
-
-def not_running(patient: Patient, name: str) -> Finding:
-    return Finding(name, "look", "nothing runs", f"troth up --data {patient.data}")

@@ -7,10 +7,11 @@ import urllib.request
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from cli.checks import Finding, Patient, not_running
+from cli.checks import Finding, Patient
 from cli.expected import known_readers
 from cli.installation import ask_ready
 from cli.readers import find_in
+from cli.run_state import RunState
 from libs.common.migrate import POSTGRES_MIN
 from libs.embedded.binaries import NATS_MIN
 from libs.embedded.postgres import DURABILITY
@@ -20,10 +21,13 @@ LAG_EVENTS = 10_000
 LEASE_LATE_S = 10
 
 
+def _state(patient: Patient) -> RunState:
+    assert patient.state is not None, "these checks are made on what runs"
+    return patient.state
+
+
 def processes(patient: Patient, name: str) -> Finding:
-    state = patient.state
-    if state is None:
-        return not_running(patient, name)
+    state = _state(patient)
     for process, of in state.processes.items():
         ready, said = ask_ready(of.ops_port)
         if not ready:
@@ -33,9 +37,7 @@ def processes(patient: Patient, name: str) -> Finding:
 
 
 def nats(patient: Patient, name: str) -> Finding:
-    if patient.state is None:
-        return not_running(patient, name)
-    server = patient.state.nats
+    server = _state(patient).nats
     if server.monitor_port is None:
         return Finding(name, "ok", f"{server.version} at {server.host}:{server.port}, external")
     about = _monitor(server.monitor_port, "varz")
@@ -98,23 +100,22 @@ def clocks(patient: Patient, name: str) -> Finding:
 
 
 def door(patient: Patient, name: str) -> Finding:
-    if patient.state is None:
-        return not_running(patient, name)
-    address = urlsplit(patient.state.address)
+    given = _state(patient).address
+    address = urlsplit(given)
     connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=5)
     try:
         connection.request("GET", "/v1/plans", headers={"accept": "application/json"})
         status = connection.getresponse().status
     except OSError as error:
         log = patient.data / "logs" / "gateway.log"
-        said = f"{patient.state.address} does not answer: {error}"
+        said = f"{given} does not answer: {error}"
         return Finding(name, "wrong", said, f"look into {log}")
     finally:
         connection.close()
     if status >= 500:
-        said = f"{patient.state.address} answers with {status}"
+        said = f"{given} answers with {status}"
         return Finding(name, "wrong", said, "look at the services behind it: `troth readers`")
-    return Finding(name, "ok", f"{patient.state.address} answers")
+    return Finding(name, "ok", f"{given} answers")
 
 
 def leases(patient: Patient, name: str) -> Finding:

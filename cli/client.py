@@ -61,14 +61,14 @@ def signed_in() -> SignedIn:
     token = os.environ.get("TROTH_TOKEN")
     organization = os.environ.get("TROTH_ORGANIZATION")
     if token:
-        return SignedIn(os.environ.get("TROTH_URL", DEFAULT_URL), token, organization)
+        return SignedIn(os.environ.get("TROTH_URL") or DEFAULT_URL, token, organization)
     file = config_file()
     if not file.exists():
         fail("you are not signed in: run `troth login`, or set TROTH_TOKEN to an API key")
     if file.stat().st_mode & 0o077:
         fail(f"{file} can be read by others: run `chmod 600 {file}` and sign in again")
     kept = SignedIn(**json.loads(file.read_text()))
-    url = os.environ.get("TROTH_URL", kept.url)
+    url = os.environ.get("TROTH_URL") or kept.url
     return SignedIn(url, kept.token, organization or kept.organization)
 
 
@@ -110,7 +110,7 @@ class Api:
 
         try:
             answer = self._http.request(method, path, **more)
-        except httpx.TransportError as error:
+        except (httpx.TransportError, httpx.InvalidURL) as error:
             fail(
                 f"{self.url} does not answer ({type(error).__name__}): "
                 "is `troth up` running, and is the address right (TROTH_URL, `troth login --url`)?"

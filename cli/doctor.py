@@ -10,7 +10,7 @@ from cli.output import json_option, say_json, table
 from cli.readers import data_option
 
 if TYPE_CHECKING:
-    from cli.checks import Check
+    from cli.checks import Check, Finding, Patient
 
 
 @click.command()
@@ -22,7 +22,7 @@ def doctor(data: Path, as_json: bool) -> None:
     from cli.store import Stores
 
     patient = Patient(Stores(data))
-    findings = [check(patient) for check in all_checks()]
+    findings = examine(patient)
     if as_json:
         say_json([asdict(finding) for finding in findings])
     else:
@@ -31,6 +31,15 @@ def doctor(data: Path, as_json: bool) -> None:
             if finding.how != "ok" and finding.repair:
                 click.echo(f"\n{finding.name}: {finding.repair}")
     raise SystemExit(1 if any(finding.how == "wrong" for finding in findings) else 0)
+
+
+def examine(patient: "Patient") -> "list[Finding]":
+    """All findings; of a folder that is none of ours only that."""
+    first, *rest = all_checks()
+    folder = first(patient)
+    if not (patient.data / "version").exists():
+        return [folder]
+    return [folder, *(check(patient) for check in rest)]
 
 
 def all_checks() -> "list[Check]":
@@ -44,12 +53,12 @@ def all_checks() -> "list[Check]":
         Check("secrets", folder.secrets),
         Check("data keys", folder.keys),
         Check("disk space", folder.disk),
-        Check("PostgreSQL", running.postgres),
-        Check("NATS", running.nats),
+        Check("PostgreSQL", running.postgres, running=True),
+        Check("NATS", running.nats, running=True),
         Check("databases", folder.migrations),
-        Check("clocks", running.clocks),
-        Check("processes", running.processes),
-        Check("leases", running.leases),
-        Check("readers", running.readers),
-        Check("API", running.door),
+        Check("clocks", running.clocks, running=True),
+        Check("processes", running.processes, running=True),
+        Check("leases", running.leases, running=True),
+        Check("readers", running.readers, running=True),
+        Check("API", running.door, running=True),
     ]

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 from libs.embedded.secrets import Secrets
 
 PASSWORD = re.compile(r"TROTH_[A-Z]+_PASSWORD|TROTH_[A-Z]+_(SYSTEM|READER|NATS)_PASSWORD")
+CODE = str(Path(__file__).parents[1])
 SECRET = frozenset({"TROTH_PEPPER", "TROTH_OPERATOR_TOKEN", "TROTH_DATABASE_URL"})
 
 
@@ -75,12 +76,19 @@ def for_process(
         own |= {"TROTH_PEPPER": secrets.pepper, "TROTH_OPERATOR_TOKEN": secrets.operator_token}
     for service in services:
         own |= _passwords(service, secrets, bus=True)
-    return inherited | own
+    return with_code(inherited | own)
+
+
+def with_code(environment: Mapping[str, str]) -> dict[str, str]:
+    """Processes of ours find this very code, wherever they are started."""
+    known = environment.get("PYTHONPATH")
+    path = os.pathsep.join([CODE, known]) if known else CODE
+    return {**environment, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
 
 
 def for_migration(services: Sequence[str], secrets: Secrets, admin_url: str) -> Mapping[str, str]:
     """The one process that sees the passwords of all databases, and none of the keys."""
-    environment = dict(os.environ) | {"TROTH_DATABASE_URL": admin_url}
+    environment = with_code(os.environ) | {"TROTH_DATABASE_URL": admin_url}
     environment.pop("TROTH_MIGRATE_NATS_PASSWORD", None)
     for service in services:
         environment |= _passwords(service, secrets, bus=False)

@@ -1,6 +1,7 @@
 """`troth executions`: what ran, and what happened in one."""
 
 import json
+from typing import Any
 
 import click
 
@@ -30,17 +31,24 @@ def list_(
 ) -> None:
     """The newest executions."""
     api = Api.of_caller()
-    page = api.get("/v1/executions", workflow=workflow, status=status, limit=limit)
+    page = api.get(
+        "/v1/executions", workflow=workflow, status=status, limit=limit, expand="workflow"
+    )
     if as_json:
         say_json(page)
         return
     rows = [
-        (e["id"], e["workflow"], e["version"], e["status"], e["trigger"]["kind"], e["started_at"],
-         length(e["duration_ms"]), (e["error"] or {}).get("type"))
+        (e["id"], name_of(e["workflow"]), e["version"], e["status"], e["trigger"]["kind"],
+         e["started_at"], length(e["duration_ms"]), (e["error"] or {}).get("type"))
         for e in page["data"]
     ]  # fmt: skip
     columns = ("EXECUTION", "WORKFLOW", "VERSION", "STATUS", "BY", "STARTED", "TOOK", "ERROR")
     table(columns, rows)
+
+
+def name_of(workflow: Any) -> str:
+    """Its name; the id of one that can't be seen."""
+    return workflow["name"] if isinstance(workflow, dict) else workflow
 
 
 @executions.command("show")

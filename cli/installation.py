@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from cli import run_state
 from cli.environment import Servers, Wanted, for_migration, for_process
 from cli.expected import bring_up_to_date, fingerprint
-from cli.external import check_nats
+from cli.external import ask_once, check_nats
 from cli.permissions import SERVICES, ReaderOf, users
 from cli.run_state import ProcessState, RunState, ServerState
 from libs.embedded.children import CannotStart, log_tail
@@ -69,6 +69,7 @@ class Installation:
             | {f"ops-{plan.name}": None for plan in self.plans}
         )
         self.state: RunState | None = None
+        self.nats_url = ""
 
     @property
     def address(self) -> str:
@@ -91,7 +92,7 @@ class Installation:
             os.getpid(), self.address, datetime.now(UTC).isoformat(timespec="milliseconds"),
             nats, postgres,
         )  # fmt: skip
-        servers = Servers(nats_url, admin_url)
+        self.nats_url, servers = nats_url, Servers(nats_url, admin_url)
         for plan in self.plans:
             self.supervisor.start(plan.name, self._process(plan, servers))
         self._write()
@@ -168,6 +169,14 @@ class Installation:
                 who = "; ".join(f"{name}: {said[name]}" for name in sorted(waiting))
                 raise CannotStart(f"not ready after {READY_TIMEOUT_S:g} s: {who}")
             time.sleep(0.02)
+
+    def setup_link(self) -> str | None:
+        """The one-time link for the operator, None once there is one."""
+        password = self.secrets.nats["gateway"]
+        found = ask_once(self.nats_url, "gateway", password, "identity.query.find-instance")
+        if found is None or found.get("set_up") is not False:
+            return None
+        return f"{self.address}/setup?token={self.secrets.operator_token}"
 
     # -- running ----------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """`troth login`: a session's token, or an API key, kept for the commands that follow."""
 
 import os
+import sys
 
 import click
 
@@ -26,7 +27,7 @@ def login(
     ~/.config/troth (or $TROTH_CONFIG_DIR), readable by you only.
     """
     if token == "-":  # noqa: S105 - a dash is no token but asks for one
-        token = click.get_text_stream("stdin").readline().strip()
+        token = sys.stdin.readline().strip()
     if token is None:
         email = email or click.prompt("E-mail", err=True)
         password = os.environ.get("TROTH_PASSWORD") or click.prompt(

@@ -58,8 +58,17 @@ class Lazy(click.Group):
         return super().resolve_command(ctx, args)
 
 
+def say_version(context: click.Context) -> None:
+    from libs.common.process import VERSION
+
+    click.echo(f"troth {VERSION}")
+    context.exit()
+
+
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="troth", prog_name="troth")
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True,
+              callback=lambda ctx, _, asked: say_version(ctx) if asked else None,
+              help="Print the version.")  # fmt: skip
 def main() -> None:
     """Troth: workflow automation that keeps its word."""
 

@@ -47,7 +47,7 @@ def user(service: str, readers: Iterable[ReaderOf], password: str) -> NatsUser:
         publish += _reads(stream, durable)
     subscribe = (
         *(f"_INBOX_{service}.>", f"{service}.command.>", f"{service}.query.>"),
-        *("*.event.>", "*.relay.head", f"{service}.relay.wake"),
+        *("*.event.>", "*.relay.head", f"{service}.relay.>"),
     )
     return NatsUser(service, password, tuple(publish), subscribe, allow_responses=True)
 

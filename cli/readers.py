@@ -106,10 +106,11 @@ def find(data: Path) -> list[ReaderShown]:
 
 def find_in(stores: "Stores") -> list[ReaderShown]:
     from cli.expected import known_readers
+    from cli.store import NotThere
 
     producers = known_readers(stores.data)
     if not producers:
-        fail(f"{stores.data} was never started: there are no readers yet")
+        raise NotThere(f"{stores.data} was never started: there are no readers yet")
     heads = {service: _head(stores, service) for service in producers}
     return [
         reader

@@ -1,13 +1,14 @@
 """`troth run`: starts a workflow by hand and watches it to its end."""
 
 import json
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import click
 
 from cli import watch
-from cli.client import Api
+from cli.client import Api, Refused
 from cli.output import fail, json_option, say_json
 from cli.problems import refusals_end_the_command
 from cli.timeline import ending
@@ -32,7 +33,12 @@ def run(workflow: str, given: str | None, version: int | None, key: str | None, 
     api = Api.of_caller()
     body = {"input": input_of(given), "version": version}
     headers = {"idempotency-key": key} if key else {}
-    execution = id_of(api.post(f"/v1/workflows/{workflow}/executions", body, **headers))
+    try:
+        execution = id_of(api.post(f"/v1/workflows/{workflow}/executions", body, **headers))
+    except Refused as refused:
+        if refused.status == 404 and version is None:
+            fail(unknown(api, workflow))
+        raise
     if no_wait:
         say_json({"execution": execution}) if as_json else click.echo(execution)
         return
@@ -81,6 +87,16 @@ def input_of(given: str | None) -> Any:
         return json.loads(text)
     except ValueError as error:
         fail(f"{where} is no JSON: {error}", 2)
+
+
+def unknown(api: Api, workflow: str) -> str:
+    """What there is instead."""
+    names = [found["name"] for found in api.get("/v1/workflows", limit=200)["data"]]
+    near = get_close_matches(workflow, names, n=1)
+    if near:
+        return f"there is no published workflow {workflow!r}; did you mean {near[0]!r}?"
+    known = ", ".join(names[:10]) or "none yet; `troth init` and `troth apply` make one"
+    return f"there is no published workflow {workflow!r}; there are: {known}"
 
 
 def id_of(started: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from cli.output import length
 ENDED = ("succeeded", "failed", "cancelled")
 GOOD = {"done", "succeeded", "due"}
 BAD = {"failed", "refused"}
+BY_SOMEBODY = ("started", "cancel-requested")
 
 
 def line_of(entry: dict[str, Any], started_at: str) -> str:
@@ -23,7 +24,7 @@ def line_of(entry: dict[str, Any], started_at: str) -> str:
         words.append(f"until {entry['due_at'][11:23]}")
     if entry.get("error"):
         words.append(f"error {entry['error']['type']}")
-    if entry.get("by"):
+    if entry.get("by") and entry["kind"] in BY_SOMEBODY:
         words.append(f"by {entry['by']}")
     return ("  ".join(parts) + "  " + "  ".join(filter(None, words))).rstrip()
 
@@ -49,7 +50,8 @@ def ending(shown: dict[str, Any]) -> str:
 
 
 def offset_s(at: str, started_at: str) -> float:
-    return (moment(at) - moment(started_at)).total_seconds()
+    """Never below zero: steps that ran before the start was committed came with it."""
+    return max(0.0, (moment(at) - moment(started_at)).total_seconds())
 
 
 def moment(text: str) -> datetime:

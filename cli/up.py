@@ -77,7 +77,12 @@ def up(data: Path, executors: int, port: int, sign_up: str, allow: tuple[str, ..
 
 def greet(installation: "Installation", seconds: float) -> None:
     """Where it is, and how to get in."""
+    link = installation.setup_link()
     click.echo(f"\nTroth runs at {installation.address}  (up in {seconds:.1f} s)")
+    if link is not None:
+        click.echo(f"nobody operates it yet; this link works once: {link}")
+    else:
+        click.echo(f"sign in there, or: troth login --url {installation.address}")
     click.echo(f"data and logs: {installation.folder.path}")
 
 
@@ -90,7 +95,8 @@ def keep_running(installation: "Installation", stop: Stop) -> None:
 
 def stop_all(installation: "Installation") -> None:
     begun = time.monotonic()
-    click.echo("\nstopping …")
+    if installation.supervisor.pids():
+        click.echo("\nstopping …")
     try:
         installation.stop(GRACE_S)
     except KeyboardInterrupt:

@@ -9,6 +9,7 @@ import msgspec
 import nats.errors
 from faststream import BaseMiddleware, Depends
 from faststream.exceptions import SubscriberNotFound
+from faststream.message import SourceType
 from faststream.nats import NatsBroker, NatsMessage
 from faststream.nats.response import NatsResponse
 from nats.aio.client import Client
@@ -70,6 +71,8 @@ class _ErrorsBecomeReplies(BaseMiddleware):
     """Checks the permission of what is asked; turns refusals into replies."""
 
     async def consume_scope(self, call_next: Any, msg: Any) -> Any:
+        if msg.source_type is SourceType.RESPONSE:
+            return await call_next(msg)
         try:
             meta = caused_by(msg)
             subject = msg.raw_message.subject
@@ -82,7 +85,8 @@ class _ErrorsBecomeReplies(BaseMiddleware):
         except DomainError as error:
             return _failed(error.to_wire())
         except ValidationError as error:
-            return _failed(invalid(error).to_wire())
+            # FastDepends names the handler and its parameter in front of the field
+            return _failed(invalid(error, skip=1 if error.title.islower() else 0).to_wire())
         except Exception as error:
             log.exception("handler failed", extra={"subject": msg.raw_message.subject})
             return _failed({"kind": "internal", "code": "internal", "detail": type(error).__name__})
@@ -102,12 +106,20 @@ class InternalError(DomainError):
     code = "internal"
 
 
+# pydantic repeats the value in these texts
+_ECHOES = {"union_tag_invalid": "Input tag does not match any of the expected tags"}
+
+
+def _escaped(part: int | str) -> str:
+    return str(part).replace("~", "~0").replace("/", "~1")
+
+
 def invalid(error: ValidationError, skip: int = 0) -> InvalidInput:
     """The problems of a pydantic model, without the values that were refused."""
     problems = [
         FieldProblem(
-            pointer="/" + "/".join(str(part) for part in item["loc"][skip:]),
-            rule=item["type"].replace("_", "-"), detail=item["msg"],
+            pointer="".join(f"/{_escaped(part)}" for part in item["loc"][skip:]) or "/",
+            rule=item["type"].replace("_", "-"), detail=_ECHOES.get(item["type"], item["msg"]),
         )
         for item in error.errors(include_input=False, include_url=False, include_context=False)
     ]  # fmt: skip
@@ -131,6 +143,7 @@ class Bus:
             error_cb=self._error,
         )  # fmt: skip
         self._nc: Client | None = None
+        self._js: JetStreamContext | None = None
 
     async def start(self) -> None:
         """Connects and begins to answer; raises Unavailable when NATS is not there in 20 s."""
@@ -158,7 +171,10 @@ class Bus:
 
     @property
     def js(self) -> JetStreamContext:
-        return self.nc.jetstream(publish_async_max_pending=4000)
+        """One for the connection: each new one would subscribe to its acknowledgements for ever."""
+        if self._js is None:
+            self._js = self.nc.jetstream(publish_async_max_pending=4000)
+        return self._js
 
     @property
     def connected(self) -> bool:

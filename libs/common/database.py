@@ -10,11 +10,12 @@ from psycopg.conninfo import make_conninfo
 from psycopg_pool import AsyncConnectionPool
 from sqlalchemy import URL, text
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoneFree
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from libs.common.errors import Unavailable
 
-LOST = (OperationalError, psycopg.OperationalError, OSError)
+LOST = (OperationalError, NoneFree, psycopg.OperationalError, OSError)
 _OPTIONS = "-c idle_in_transaction_session_timeout=5s -c lock_timeout=3s -c statement_timeout=15s"
 
 
@@ -28,23 +29,22 @@ class Database:
         self.service, self._server = service, urlsplit(server_url)
         self.name = f"{prefix}{service}"
         self._passwords = {"system": system_password, "reader": reader_password}
-        self.system: AsyncEngine = self._engine("system", extra=3)
-        self.reader: AsyncEngine = self._engine("reader", extra=4)
+        self.system: AsyncEngine = self._engine("system", kept=3, extra=2)
+        self.reader: AsyncEngine = self._engine("reader", kept=1, extra=4)
         self.hot = AsyncConnectionPool(
             self.conninfo("system"), min_size=1, max_size=3, open=False, timeout=5,
             kwargs={"autocommit": True, "prepare_threshold": 1}, name=f"{service}-log",
-            check=AsyncConnectionPool.check_connection,
         )  # fmt: skip
 
-    def _engine(self, role: str, extra: int) -> AsyncEngine:
+    def _engine(self, role: str, kept: int, extra: int) -> AsyncEngine:
         url = URL.create(
             "postgresql+psycopg", f"{self.service}_{role}", self._passwords[role],
             self._server.hostname, self._server.port or 5432, self.name,
         )  # fmt: skip
         arguments = {"options": _OPTIONS, "connect_timeout": 5, "application_name": self.service}
         return create_async_engine(
-            url, pool_size=1, max_overflow=extra, pool_pre_ping=True, pool_timeout=5,
-            connect_args=arguments,
+            url, pool_size=kept, max_overflow=extra, pool_timeout=5, pool_use_lifo=True,
+            connect_args=arguments, hide_parameters=True,
         )  # fmt: skip
 
     def conninfo(self, role: str) -> str:

@@ -58,7 +58,7 @@ def private(public_id: str) -> uuid.UUID:
         raise ValueError("an id has 26 characters behind its prefix")
     for character in text:
         number = (number << 5) | _ALPHABET.index(character)
-    return uuid.UUID(int=number & ((1 << 128) - 1))
+    return uuid.UUID(int=number)
 
 
 def new(prefix: str) -> str:

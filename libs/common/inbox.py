@@ -107,7 +107,8 @@ class Inbox:
             self._behind.clear()
             await self.catch_up()
         try:
-            first = await asyncio.wait_for(self._came.get(), 0.5)
+            async with asyncio.timeout(0.5):
+                first = await self._came.get()
         except TimeoutError:
             return
         messages, events = [first], decode_batch(first.data)

@@ -110,6 +110,7 @@ def _schema(connection: psycopg.Connection[Any], schema: Schema) -> None:
     run(f"grant usage, create on schema public to {service}_append".encode())
     run(f"grant usage on schema public to {service}_system, {service}_reader".encode())
     if schema.has_log:
+        _take_functions_back(connection, service)
         run(LOG_SQL.read_bytes())
         _drop_raised(connection, schema.projections)
     run("create table if not exists migrations (name text primary key, at timestamptz not null)")
@@ -124,6 +125,23 @@ def _schema(connection: psycopg.Connection[Any], schema: Schema) -> None:
 
 def _text(statement: DDLElement) -> bytes:
     return str(statement.compile(dialect=postgresql.dialect())).encode()
+
+
+def _take_functions_back(connection: psycopg.Connection[Any], service: str) -> None:
+    """The functions that an earlier run gave away: only their owner may replace them."""
+    for (function,) in _functions_of(connection, f"{service}_append"):
+        connection.execute("reset role")
+        connection.execute(f"alter function {function} owner to {service}_owner".encode())
+        connection.execute(f"set local role {service}_owner".encode())
+
+
+def _functions_of(connection: psycopg.Connection[Any], owner: str) -> list[tuple[str]]:
+    return connection.execute(
+        "select p.oid::regprocedure::text from pg_proc p join pg_namespace n on n.oid ="
+        " p.pronamespace where n.nspname = 'public' and p.prosecdef"
+        " and pg_get_userbyid(p.proowner) = %s",
+        (owner,),
+    ).fetchall()
 
 
 def _drop_raised(connection: psycopg.Connection[Any], projections: Sequence[Projection]) -> None:
@@ -158,13 +176,7 @@ def _rights(connection: psycopg.Connection[Any], schema: Schema) -> None:
         _row_security(connection, service, "commands", reader=False)
     for table in schema.metadata.sorted_tables:
         _table_rights(connection, service, table)
-    functions = connection.execute(
-        "select p.oid::regprocedure::text from pg_proc p join pg_namespace n on n.oid ="
-        " p.pronamespace where n.nspname = 'public' and p.prosecdef"
-        " and pg_get_userbyid(p.proowner) = %s",
-        (f"{service}_owner",),
-    ).fetchall()
-    for (function,) in functions:
+    for (function,) in _functions_of(connection, f"{service}_owner"):
         run(f"revoke all on function {function} from public")
         run(f"grant execute on function {function} to {{s}}_system")
         connection.execute("reset role")

@@ -21,7 +21,7 @@ def seek(
     """The statement, ordered, from the place on; asks for one row more than the limit."""
     key = tuple_(moment, unique)
     if query.after is not None:
-        place = _decode(query.after)
+        place = _decode(query.after, (_kind(moment), _kind(unique)))
         statement = statement.where(key < place if query.order == "desc" else key > place)
     order = [moment.desc(), unique.desc()] if query.order == "desc" else [moment, unique]
     return statement.order_by(*order).limit(query.limit + 1)
@@ -44,12 +44,10 @@ def page_in_memory(
     """A page of a list that is no table (plans, types): ordered and sought as `seek` does it."""
     ordered = sorted(items, key=place, reverse=query.order == "desc")
     if query.after is not None:
-        after = _decode(query.after)
+        first, second = place(ordered[0]) if ordered else (None, None)
+        after = _decode(query.after, (type(first), type(second)))
         behind = (lambda key: key < after) if query.order == "desc" else (lambda key: key > after)
-        try:
-            ordered = [item for item in ordered if behind(place(item))]
-        except TypeError:
-            raise Malformed("this cursor was not made by us") from None
+        ordered = [item for item in ordered if behind(place(item))]
     return page_of(ordered[: query.limit + 1], query, place)
 
 
@@ -58,9 +56,28 @@ def _encode(place: tuple[Any, Any]) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(parts)).decode()
 
 
-def _decode(text: str) -> tuple[Any, ...]:
+def _kind(column: ColumnElement[Any]) -> type:
     try:
-        parts = msgspec.json.decode(base64.urlsafe_b64decode(text.encode()))
-        return tuple(datetime.fromisoformat(p["t"]) if isinstance(p, dict) else p for p in parts)
+        return column.type.python_type
+    except NotImplementedError:
+        return object
+
+
+def _decode(text: str, kinds: tuple[type, type]) -> tuple[Any, ...]:
+    """The place in a cursor; Malformed for what `_encode` never made of values of these kinds."""
+    try:
+        parts = msgspec.json.decode(base64.urlsafe_b64decode(text.encode()), type=list)
+        place = tuple(datetime.fromisoformat(p["t"]) if isinstance(p, dict) else p for p in parts)
     except (ValueError, KeyError, TypeError, msgspec.DecodeError):
         raise Malformed("this cursor was not made by us") from None
+    if len(place) != 2 or not all(map(_is_a, place, kinds)):
+        raise Malformed("this cursor was not made by us")
+    return place
+
+
+def _is_a(value: Any, kind: type) -> bool:
+    if isinstance(value, bool) or (isinstance(value, int) and not -(2**63) <= value < 2**63):
+        return False
+    if isinstance(value, str) and "\x00" in value:
+        return False
+    return isinstance(value, kind)

@@ -7,7 +7,6 @@ data keys come from identity, are unwrapped with the installation's key and kept
 import base64
 import hmac
 import os
-import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -20,7 +19,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
+from libs.common.once import Kept
+
 KEEP_S = 600
+MISSED_S = 5
 STREAMS_MAX = 4096
 FORGOTTEN = "forgotten"
 
@@ -104,28 +106,27 @@ class KeyRing:
 
     def __init__(self, kek: bytes, fetch: Fetch) -> None:
         self._kek, self._fetch = kek, fetch
-        self._keys: dict[tuple[str, str], tuple[float, DataKey | None]] = {}
+        self._keys: Kept[tuple[str, str], DataKey | None] = Kept(
+            lambda key: KEEP_S if key is not None else MISSED_S
+        )
 
     def at_hand(self, owner: str, purpose: str) -> DataKey | None:
         """The key without asking anybody; None when it has to be asked for."""
-        found = self._keys.get((owner, purpose))
-        if found and found[0] > time.monotonic():
-            return found[1]
-        return None
+        return self._keys.at_hand((owner, purpose))
 
     async def key(self, owner: str, purpose: str) -> DataKey:
         """Raises Forgotten when there is no such key (any more)."""
-        found = self._keys.get((owner, purpose))
-        if found is None or found[0] <= time.monotonic():
-            wrapped = await self._fetch(owner, purpose)
-            key = wrapped and DataKey(
-                owner, purpose, wrapped.kid, unwrap(self._kek, wrapped.kid, wrapped.wrapped)
-            )
-            keep = KEEP_S if key else 5
-            found = self._keys[owner, purpose] = (time.monotonic() + keep, key)
-        if found[1] is None:
+        found = await self._keys.get((owner, purpose), lambda: self._asked(owner, purpose))
+        if found is None:
             raise Forgotten(owner)
-        return found[1]
+        return found
+
+    async def _asked(self, owner: str, purpose: str) -> DataKey | None:
+        wrapped = await self._fetch(owner, purpose)
+        if wrapped is None:
+            return None
+        secret = unwrap(self._kek, wrapped.kid, wrapped.wrapped)
+        return DataKey(owner, purpose, wrapped.kid, secret)
 
     async def open(self, owner: str, purpose: str, stream: str, sealed: str | None) -> Any:
         """The value, None for None, or `forgotten` when its key is gone."""
@@ -140,8 +141,7 @@ class KeyRing:
         return (await self.key(owner, purpose)).seal(value, stream)
 
     def drop(self, owner: str) -> None:
-        for name in [name for name in self._keys if name[0] == owner]:
-            del self._keys[name]
+        self._keys.drop(lambda name: name[0] == owner)
 
 
 def keyed_digest(key: bytes, value: str) -> str:
@@ -154,4 +154,8 @@ def _text(raw: bytes) -> str:
 
 
 def _raw(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    """ValueError for any other text of the same bytes, so that no character can be changed."""
+    raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    if _text(raw) != text:
+        raise ValueError("not our base 64")
+    return raw

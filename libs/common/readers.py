@@ -251,4 +251,5 @@ async def follow_own_log(reader: Reader, store: EventStore, woken: asyncio.Event
             await asyncio.sleep(0.5)
             continue
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(woken.wait(), 0.1)
+            async with asyncio.timeout(0.1):
+                await woken.wait()

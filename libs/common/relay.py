@@ -78,7 +78,8 @@ class Relay:
                 await asyncio.sleep(0.3)
                 continue
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.woken.wait(), 0.1)
+                async with asyncio.timeout(0.1):
+                    await self.woken.wait()
             self.woken.clear()
 
     async def _begin(self) -> None:

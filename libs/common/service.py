@@ -29,6 +29,7 @@ from libs.common.privacy import Fetch, Forgotten, KeyRing
 from libs.common.readers import Projection, Reader, follow_own_log
 from libs.common.relay import Relay, pack
 from libs.common.settings import Settings, secrets_of
+from libs.common.tasks import end
 
 log = logging.getLogger(__name__)
 C = TypeVar("C")
@@ -61,6 +62,8 @@ class Service:
         self.relay: Relay | None = None
         self._woken: dict[str, asyncio.Event] = {}
         self._woke_at = 0.0
+        self.wake_s = 0.0
+        self._waking = False
         self._tasks: list[asyncio.Task[None]] = []
         self.background: list[Callable[[], Awaitable[None]]] = []
         self.lead: list[Callable[[], Awaitable[None]]] = []
@@ -85,9 +88,7 @@ class Service:
     async def stop(self) -> None:
         """Stops taking work, lets handlers end, gives the lease back."""
         self.leading = False
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(self._tasks)
         if self.has_database:
             await self._give_back()
         await self.bus.stop()
@@ -161,13 +162,20 @@ class Service:
 
     def appended(self) -> None:
         telemetry.APPENDED.labels(self.name).inc()
-        for event in self._woken.values():
-            event.set()
+        if not self._waking:
+            self._waking = True
+            asyncio.get_running_loop().call_later(self.wake_s, self._wake_readers)
         if not self.leading and self.bus.connected:
             now = asyncio.get_running_loop().time()
             if now - self._woke_at > 0.005:
                 self._woke_at = now
                 self._spawn(self.bus.nc.publish(f"{self.name}.relay.wake", b""), "wake")
+
+    def _wake_readers(self) -> None:
+        """Wakes relay and projections; a service with many commits a second does it less often."""
+        self._waking = False
+        for event in self._woken.values():
+            event.set()
 
     async def _lease(self) -> None:
         """Takes and renews the lease by the database's clock; leads while it holds."""
@@ -182,9 +190,7 @@ class Service:
                 led = [self._spawn(work, name) for name, work in self._leading_work()]
             elif not held and led:
                 self.leading = False
-                for task in led:
-                    task.cancel()
-                await asyncio.gather(*led, return_exceptions=True)
+                await end(led)
                 led = []
             self._measure()
             await asyncio.sleep(LEASE_S / 3)

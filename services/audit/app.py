@@ -7,7 +7,7 @@ from services.audit import handlers
 from services.audit.completeness import watch_gaps
 from services.audit.contract import SERVICE
 from services.audit.subscribers import TRAILS
-from services.audit.views import gap_view, metadata
+from services.audit.tables import gap_view, metadata
 
 PROJECTIONS = (*TRAILS, gap_view)
 SCHEMA = Schema(SERVICE, metadata, projections=PROJECTIONS)

@@ -12,7 +12,7 @@ from libs.common.eventstore import append_within
 from libs.common.inbox import LogPage, Page
 from libs.common.messages import Meta
 from libs.common.service import Service
-from services.audit import views
+from services.audit import tables, views
 from services.audit.contract import SERVICE, CompletenessShown, GapClosed, ProducerShown
 from services.audit.subscribers import gap_stream
 
@@ -72,7 +72,7 @@ async def close_gaps(service: Service) -> None:
                 break
             after = found[-1].sequence
             async with service.database.work() as connection:
-                await views.enter(connection, gap.producer, found)
+                await tables.enter(connection, gap.producer, found)
         await _close_if_whole(service, gap.producer, gap.incarnation, gap.first, gap.last)
 
 

@@ -8,7 +8,7 @@ from libs.common.eventstore import append_within, stream_of
 from libs.common.messages import Meta, Recorded
 from libs.common.readers import Projection
 from services.audit.contract import PRODUCERS, SERVICE, GapClosed, GapFound
-from services.audit.views import READER, enter
+from services.audit.tables import READER, enter
 
 
 def trail_of(producer: str) -> Projection:

@@ -27,6 +27,7 @@ PROJECTIONS = (
 )  # fmt: skip
 SCHEMA = Schema(SERVICE, metadata, Path(__file__).with_name("migrations"), PROJECTIONS)
 UNACKED_MAX = 1000
+WAKE_S = 0.02
 
 
 class Executor(Service):
@@ -44,6 +45,7 @@ def build(settings: Settings, fetch_key: Fetch | None = None) -> Executor:
     if not isinstance(settings, ExecutorSettings):
         settings = ExecutorSettings()  # pyright: ignore[reportCallIssue] - from the environment
     service = Executor(SERVICE, settings, projections=PROJECTIONS, fetch_key=fetch_key)
+    service.wake_s = WAKE_S
     engine = service.engine = Engine(service, settings)
     starts = Starts(engine)
     service.include(handlers.router(engine, starts))

@@ -7,6 +7,7 @@ from typing import Any
 
 from libs.common.errors import NotFound, Unavailable
 from libs.common.messages import Meta
+from libs.common.once import Kept
 from libs.common.service import Service
 from libs.language.check import parse
 from libs.language.document import Document, WebhookTrigger
@@ -32,6 +33,7 @@ COMPILED_MAX = 512
 class Published:
     """One version, ready to run, and the state of its workflow when it was looked up."""
 
+    org: str
     workflow: str
     version: int
     name: str
@@ -50,33 +52,35 @@ class Documents:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._current: dict[tuple[str, str, str, int | None], tuple[float, Published | None]] = {}
+        self._current: Kept[tuple[str, str, str, int | None], Published | None] = Kept(
+            lambda found: self._keep_s(found.org if found else None)
+        )
         self._compiled: dict[tuple[str, int], tuple[Document, Validator | None]] = {}
-        self._variables: dict[str, tuple[float, dict[str, Any]]] = {}
+        self._variables: Kept[tuple[str, tuple[str, ...]], dict[str, Any]] = Kept(
+            lambda _: FRESH_S
+        )
         self._changed: dict[str, float] = {}
 
     def drop(self, org: str) -> None:
         """Something about the organization's workflows changed; what is asked now may still be
         answered from before, so it is kept for a second only."""
         self._changed[org] = time.monotonic()
-        self._current = {k: v for k, v in self._current.items() if k[0] != org}
-        self._variables.pop(org, None)
+        self._current.drop(lambda key: key[0] == org)
+        self._variables.drop(lambda key: key[0] == org)
 
-    def _keep_until(self, org: str) -> float:
-        now = time.monotonic()
-        return now + (FRESH_S if now - self._changed.get(org, -9.0) < FRESH_S else KEEP_S)
+    def _keep_s(self, org: str | None) -> float:
+        fresh = org is None or time.monotonic() - self._changed.get(org, -9.0) < FRESH_S
+        return FRESH_S if fresh else KEEP_S
 
     async def find(
         self, org: str, *, path: str | None = None, workflow: str | None = None,
         version: int | None = None,
     ) -> Published | None:  # fmt: skip
         """The version meant, or None when there is none."""
-        key = (org, path or "", workflow or "", version)
-        kept = self._current.get(key)
-        if kept is None or kept[0] < time.monotonic():
-            found = await self._look_up(org, path, workflow, version)
-            kept = self._current[key] = (self._keep_until(org), found)
-        return kept[1]
+        return await self._current.get(
+            (org, path or "", workflow or "", version),
+            lambda: self._look_up(org, path, workflow, version),
+        )
 
     async def _look_up(
         self, org: str, path: str | None, workflow: str | None, version: int | None
@@ -116,21 +120,19 @@ class Documents:
             validator = compile_schema(schema) if schema is not None else None
             self._compiled[workflow, version] = (document, validator)
         document, validator = self._compiled[workflow, version]
-        return Published(workflow, version, name, enabled, archived, document, validator)
+        return Published(org, workflow, version, name, enabled, archived, document, validator)
 
     async def variables(self, org: str, names: tuple[str, ...]) -> dict[str, Any]:
         """The values of variables, opened; a missing one is left out."""
         if not names:
             return {}
-        until, kept = self._variables.get(org, (0.0, {}))
-        if until < time.monotonic() or any(name not in kept for name in names):
-            async with self._service.database.work() as db:
-                found = await subscribers.find_variables(db, org, list(names))
-            key = await self._service.keys.key(org, "content")
-            fresh = {n: key.open(v, variable_stream(org, n)) for n, v in found.items()}
-            kept = (kept if until >= time.monotonic() else {}) | fresh
-            self._variables[org] = (self._keep_until(org), kept)
-        return {name: kept[name] for name in names if name in kept}
+        return await self._variables.get((org, names), lambda: self._opened(org, names))
+
+    async def _opened(self, org: str, names: tuple[str, ...]) -> dict[str, Any]:
+        async with self._service.database.work() as db:
+            found = await subscribers.find_variables(db, org, list(names))
+        key = await self._service.keys.key(org, "content")
+        return {name: key.open(v, variable_stream(org, name)) for name, v in found.items()}
 
     async def secrets(self, org: str, names: list[str]) -> dict[str, str]:
         """Values of secrets, for the process that makes the call, at that moment."""

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-import random
 import time
+from collections import deque
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from libs.common.database import LOST
 from libs.common.errors import DomainError
 from libs.common.eventstore import stream_of
 from libs.common.messages import Meta, Recorded
+from libs.common.once import Kept
 from libs.common.privacy import Forgotten
 from libs.common.service import Service
 from libs.egress import Client, Policy
@@ -50,7 +51,8 @@ class Engine:
         self.worker = ExpressionWorker()
         self.runs: dict[str, Run] = {}
         self.tasks: set[asyncio.Task[Any]] = set()
-        self._limits: dict[str, tuple[float, int]] = {}
+        self._limits: Kept[str, int] = Kept(lambda _: LIMITS_S)
+        self._queue: deque[asyncio.Future[None]] = deque()
         self.draining = False
 
     def free(self) -> int:
@@ -80,8 +82,28 @@ class Engine:
         finally:
             if self.runs.get(run.id) is run:
                 del self.runs[run.id]
-            if len(self.runs) == self.settings.executor_places - 1:
-                self.leases.wake.set()
+            self._left()
+
+    def _left(self) -> None:
+        """A place is free: for a start that waits here, else for what is due in `timers`."""
+        while self._queue:
+            waiting = self._queue.popleft()
+            if not waiting.done():
+                waiting.set_result(None)
+                return
+        self.leases.wake.set()
+
+    async def place(self, within_s: float) -> bool:
+        """Waits for a free place; False when none came in time (the start is then queued)."""
+        if self.free() > 0:
+            return True
+        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.append(waiting)
+        try:
+            await asyncio.wait_for(waiting, within_s)
+        except TimeoutError:
+            return False
+        return True
 
     async def _claimed(self, claimed: list[Claimed]) -> None:
         streams = [stream_of("execution", c.org, c.execution) for c in claimed]
@@ -244,17 +266,15 @@ class Engine:
 
     async def executions_per_month(self, org: str) -> int:
         """The entitlement, kept for seconds."""
-        kept = self._limits.get(org)
-        if kept is None or kept[0] < time.monotonic():
-            async with self.service.database.work() as db:
-                row = await subscribers.find_entitlements(db, org)
-            limit = row.executions_per_month if row is not None else DEFAULT_LIMIT
-            keep_s = LIMITS_S * (0.8 + 0.4 * random.random())  # noqa: S311 - spreads look-ups
-            kept = self._limits[org] = (time.monotonic() + keep_s, limit)
-        return kept[1]
+        return await self._limits.get(org, lambda: self._entitled(org))
+
+    async def _entitled(self, org: str) -> int:
+        async with self.service.database.work() as db:
+            row = await subscribers.find_entitlements(db, org)
+        return row.executions_per_month if row is not None else DEFAULT_LIMIT
 
     def forget_limits(self, org: str) -> None:
-        self._limits.pop(org, None)
+        self._limits.drop(lambda key: key == org)
 
 
 def month() -> str:

@@ -36,6 +36,8 @@ from services.executor.run import Duplicate, Refused, Run, going
 from services.executor.work import PURPOSE, Start, StartAnswer, decode_start, encode
 
 log = logging.getLogger(__name__)
+PLACE_S = 2.0
+COMMIT_S = 1.0
 
 
 class HookNotFound(NotFound):
@@ -157,7 +159,8 @@ class Starts:
 
     async def _carried(self, start: Start, run: Run, answer: Any) -> None:
         try:
-            if self.engine.free() > 0:
+            left_s = start.deadline_ms / 1000 - time.time() - COMMIT_S
+            if await self.engine.place(max(0.0, min(PLACE_S, left_s))):
                 await self.engine.carry(run)
             else:
                 await run.flush(leased=False)

@@ -41,7 +41,7 @@ class Needs:
 
     async def __call__(self, request: Request) -> Call:
         door: Door = request.app.state.door
-        known = door.known[request.scope["route"]]
+        known = door.known[request.scope["route"].endpoint]
         call = Call(door, request, known)
         request.scope["troth"].call = call
         credential = credential_of(request, secure=door.settings.secure)
@@ -60,6 +60,7 @@ class Needs:
         if credential is None:
             raise NotSignedIn("say who you are: Authorization: Bearer …")
         chosen = chosen_organization(call.request)
+        call.credential = credential.digest
         try:
             caller = await call.door.caller(credential.digest, chosen)
             if self._refusal(caller, chosen) is not None:

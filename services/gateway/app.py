@@ -32,10 +32,8 @@ from services.gateway.settings import GatewaySettings
 SERVICE = "gateway"
 FILES = (
     people, organizations, members, api_keys, notifications, workflows, secrets, variables,
-    triggers, trigger_calls, executions, connectors, schema, billing, events, event_subscriptions, audit,
-    instance, home, documents,
-    event_subscriptions,
-    events,
+    triggers, trigger_calls, executions, connectors, schema, billing, events,
+    event_subscriptions, audit, instance, home, documents,
 )  # fmt: skip
 
 

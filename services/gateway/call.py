@@ -53,6 +53,7 @@ class Call:
     def __init__(self, door: "Door", request: Request, known: "Known") -> None:
         self.door, self.request, self.known = door, request, known
         self.caller: CallerShown | None = None
+        self.credential: str | None = None
         self.taken: Taken | None = None
         self.arrived_at = datetime.now(UTC)
 
@@ -97,13 +98,13 @@ class Call:
             raise InvalidInput("the fields do not fit", errors=problems) from None
 
     async def ask(
-        self, kind: type[Ask], at: dict[str, Any] | None = None, **given: Any
+        self, kind: type[Ask], at: dict[str, Any] | None = None, /, **given: Any
     ) -> Answered:
         """Asks without any of HTTP's conditions (for a second question of the same request)."""
         return await self.door.bus.ask(self.message(kind, at, given), self.meta())
 
     async def change(
-        self, kind: type[Ask], at: dict[str, Any] | None = None, **given: Any
+        self, kind: type[Ask], at: dict[str, Any] | None = None, /, **given: Any
     ) -> Answered:
         """Asks for a change: with what `If-Match` expects, once per `Idempotency-Key`."""
         if self.known.body is None and not self.known.facts.documents:
@@ -152,7 +153,7 @@ class Call:
     # -- answering --------------------------------------------------------------------------
 
     async def show(
-        self, kind: type[Ask], at: dict[str, Any] | None = None, **given: Any
+        self, kind: type[Ask], at: dict[str, Any] | None = None, /, **given: Any
     ) -> Response:
         """Answers a GET of one thing; 304 when the caller has this version."""
         return self.shown(await self.ask(kind, at, **given))
@@ -164,15 +165,13 @@ class Call:
         return json_response(body or answered.body, 200, _headers(answered))
 
     async def carry_out(
-        self, kind: type[Ask], at: dict[str, Any] | None = None,
+        self, kind: type[Ask], at: dict[str, Any] | None = None, /, *,
         location: Callable[[Any], str] | None = None, **given: Any,
     ) -> Response:  # fmt: skip
         """Answers a request that changes something with the thing as it is then."""
         return self.changed(await self.change(kind, at, **given), location)
 
-    def changed(
-        self, answered: Answered, location: Callable[[Any], str] | None = None
-    ) -> Response:
+    def changed(self, answered: Answered, location: Callable[[Any], str] | None = None) -> Response:
         headers = _headers(answered)
         if self.known.facts.status == 204:
             return Response(status_code=204, headers=headers)

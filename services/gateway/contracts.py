@@ -13,6 +13,7 @@ from libs.common.fields import (
     Flag,
     Label,
     Moment,
+    OrganizationRef,
     Password,
     PersonId,
     PolicyVersion,
@@ -93,7 +94,13 @@ class DoorShown(Message):
     limits: LimitsShown
 
 
-class ValueBody(Message):
-    """A value to store under the name in the path."""
+class HomeParameters(Message):
+    """Whose executions the page shows."""
 
-    value: AnyJson
+    organization: OrganizationRef | None = None
+
+
+class SetupParameters(Message):
+    """The one-time token in the link."""
+
+    token: SecretText | None = None

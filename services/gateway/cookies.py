@@ -25,7 +25,7 @@ def session_cookie(headers: Iterable[tuple[bytes, bytes]], *, secure: bool) -> s
     for name, line in headers:
         if name != b"cookie":
             continue
-        if any(byte < 0x20 and byte != 0x09 or byte > 0x7E for byte in line):
+        if any((byte < 0x20 and byte != 0x09) or byte > 0x7E for byte in line):
             raise _malformed("holds bytes that are no visible ASCII")
         for pair in line.split(b";"):
             key, equals, value = pair.strip(b" \t").partition(b"=")

@@ -1,9 +1,9 @@
-"""What the door holds in memory: connections, answers kept for seconds, limits, what is under way."""
+"""What the door holds in memory: connections, answers kept for seconds, limits, open requests."""
 
 import asyncio
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from libs.common.errors import DomainError, NotFound
 from libs.common.messages import Ask, Meta
@@ -27,8 +27,6 @@ from services.identity.contract import (
 from services.workflows.contract import FindHook, FindTrigger, HookFound, TriggerFound
 
 if TYPE_CHECKING:
-    from fastapi.routing import APIRoute
-
     from services.gateway.routing import Known
 
 log = logging.getLogger(__name__)
@@ -60,7 +58,7 @@ class Door:
         self.starts = Starts(self.bus, self.keys)
         self.ledger = Ledger(self.bus, self.keys)
         self.reports = Reports(self.bus)
-        self.known: dict[APIRoute, Known] = {}
+        self.known: dict[Any, Known] = {}
         self.in_flight: set[str] = set()
         self._looking: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()

@@ -82,8 +82,8 @@ class Heard:
         named = {value for value in recorded.json().values() if isinstance(value, str)}
         named.add(recorded.subject.rpartition("-")[2])
         self.door.callers.drop(
-            lambda _, caller: not named.isdisjoint(
-                {caller.session_id, caller.key_id, caller.person_id} - {None}
+            lambda _, caller: (
+                not named.isdisjoint({caller.session_id, caller.key_id, caller.person_id} - {None})
             )
         )
 
@@ -91,8 +91,13 @@ class Heard:
         """The person's sessions, and all keys of the organization (their scopes follow roles)."""
         named = {value for value in recorded.json().values() if isinstance(value, str)}
         self.door.callers.drop(
-            lambda _, caller: caller.person_id in named
-            or (caller.organization is not None and caller.organization.id == recorded.organization)
+            lambda _, caller: (
+                caller.person_id in named
+                or (
+                    caller.organization is not None
+                    and caller.organization.id == recorded.organization
+                )
+            )
         )
 
     def _workflow(self, recorded: Recorded) -> None:

@@ -1,5 +1,6 @@
 """The way in for webhooks, in raw ASGI: the shortest way from a call to the WORK queue."""
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -10,7 +11,7 @@ from libs.common.errors import DomainError, FieldProblem, Malformed, NotFound, P
 from libs.common.errors import from_wire as error_from_wire
 from services.executor.work import StartAnswer
 from services.gateway import signatures
-from services.gateway.arrived import Arrived, Answer
+from services.gateway.arrived import Answer, Arrived, Headers
 from services.gateway.bodies import BODY_MAX, limited
 from services.gateway.call import key_of
 from services.gateway.door import Door
@@ -173,7 +174,7 @@ def outcome(answer: StartAnswer) -> Answer:
     """The executor's answer as HTTP; raises its refusal (which it recorded), or ExecutionFailed."""
     if answer.status == "refused":
         raise error_from_wire(answer.problem or {})
-    headers = [JSON_HEADER]
+    headers: Headers = [JSON_HEADER]
     if answer.replayed:
         headers.append((b"idempotency-replayed", b"true"))
     where = answer.execution.encode()
@@ -205,7 +206,7 @@ def _body(content_type: str | None, body: bytes) -> Any:
     if not body and content_type is None:
         return {}
     media = (content_type or "").partition(";")[0].strip().lower()
-    if media == "application/json" or (media.startswith("application/") and media.endswith("+json")):
+    if media.startswith("application/") and media.endswith(("/json", "+json")):
         loads(body)
         return raw(body)
     if media == FORM:
@@ -229,7 +230,7 @@ def _form(body: bytes) -> dict[str, str]:
     return found
 
 
-async def _chunks(receive: Any) -> Any:
+async def _chunks(receive: Any) -> AsyncIterator[bytes]:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":

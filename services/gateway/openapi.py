@@ -86,7 +86,9 @@ def _operation(each: Known, schemas: dict[Any, Schema]) -> Schema:
 
 def _from_path(each: Known) -> list[Schema]:
     names = re.findall(r"\{([a-z_]+)\}", each.route.path)
-    return [{"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in names]
+    return [
+        {"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in names
+    ]
 
 
 def _from_query(each: Known) -> list[Schema]:
@@ -151,7 +153,7 @@ def _optional(name: str, place: str, description: str) -> Schema:
 def _body(each: Known, schemas: dict[Any, Schema]) -> Schema | None:
     if each.facts.documents:
         text = {"schema": {"type": "string", "description": "a workflow document"}}
-        return {"required": True, "content": {kind: text for kind in each.facts.documents}}
+        return {"required": True, "content": dict.fromkeys(each.facts.documents, text)}
     if each.body is None:
         return None
     schema = schemas[each.body.model, "validation"]
@@ -182,7 +184,7 @@ def _answer(each: Known, schemas: dict[Any, Schema]) -> Schema:
     if isinstance(answers, str):
         text = {"schema": {"type": "string"}}
         return {"description": description,
-                "content": {kind: text for kind in each.facts.produces}}  # fmt: skip
+                "content": dict.fromkeys(each.facts.produces, text)}  # fmt: skip
     schema: Schema = {}
     if isinstance(answers, type):
         schema = schemas[_thing(answers), "serialization"]

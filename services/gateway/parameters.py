@@ -19,8 +19,8 @@ _OUTER = {"from_at": "from", "to_at": "to", "event_type": "type"}
 class Parameters:
     """A dependency that gives the fields of a query as the address has them, checked.
 
-    `without` names fields that come from the path; `expand` what may be expanded; `by_name` are filters that
-    take names beside ids; `cursor` stands for the field `after`.
+    `without` names fields that come from the path; `expand` what may be expanded; `by_name`
+    are filters that take names beside ids; `cursor` stands for the field `after`.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Parameters:
         self.names = {_OUTER.get(name, name): name for name in self.fields}
         self._outer = {inner: outer for outer, inner in self.names.items()}
         made: dict[str, Any] = {n: (i.annotation, i) for n, i in self.fields.items()}
-        made |= {name: (list[Word] | None, None) for name in by_name}
+        made |= dict.fromkeys(by_name, (list[Word] | None, None))
         self.model = create_model(
             f"{model.__name__}Parameters", __config__=ConfigDict(extra="forbid"), **made
         )

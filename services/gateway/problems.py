@@ -19,8 +19,18 @@ STATUS = {
 MEDIA_TYPE = b"application/problem+json"
 ERRORS_MAX = 50
 _OURS = frozenset(
-    ("type", "title", "status", "code", "detail", "request_id", "errors", "more",
-     "retry_after_s", "allow")
+    (
+        "type",
+        "title",
+        "status",
+        "code",
+        "detail",
+        "request_id",
+        "errors",
+        "more",
+        "retry_after_s",
+        "allow",
+    )
 )
 
 

@@ -98,12 +98,12 @@ class Known:
 
     @property
     def method(self) -> str:
-        return next(iter(self.route.methods))
+        return next(iter(self.route.methods or ()))
 
 
-def know(routes: Sequence[BaseRoute]) -> dict[APIRoute, Known]:
-    """Reads every route's signature. Raises RouteWithoutPermission."""
-    found: dict[APIRoute, Known] = {}
+def know(routes: Sequence[BaseRoute]) -> dict[Any, Known]:
+    """Reads every route's signature, by its function. Raises RouteWithoutPermission."""
+    found: dict[Any, Known] = {}
     for route in routes:
         if not isinstance(route, APIRoute):
             raise RouteWithoutPermission(f"{route} was not made by Routes")
@@ -117,7 +117,7 @@ def know(routes: Sequence[BaseRoute]) -> dict[APIRoute, Known]:
             parameters = called if isinstance(called, Parameters) else parameters
         if permission is None or facts is None:
             raise RouteWithoutPermission(f"{route.path}: its signature does not say who may")
-        found[route] = Known(route, facts, permission, body, parameters)
+        found[route.endpoint] = Known(route, facts, permission, body, parameters)
     return found
 
 

@@ -54,7 +54,7 @@ def _standard(secret: str, headers: Mapping[str, str], body: bytes, now: float) 
         return False
     mac = hmac.new(key, f"{message}.{stamp}.".encode() + body, sha256).digest()
     wanted = "v1," + base64.b64encode(mac).decode()
-    return any([_same(given, wanted) for given in headers.get("webhook-signature", "").split(" ")])
+    return any(_same(given, wanted) for given in headers.get("webhook-signature", "").split(" "))
 
 
 def _stripe(secret: str, header: str, body: bytes, now: float) -> bool:
@@ -64,7 +64,7 @@ def _stripe(secret: str, header: str, body: bytes, now: float) -> bool:
     if not _recent(stamp, now):
         return False
     wanted = _hex(secret, f"{stamp}.".encode() + body)
-    return any([_same(value, wanted) for key, _, value in parts if key == "v1"])
+    return any(_same(value, wanted) for key, _, value in parts if key == "v1")
 
 
 def _slack(secret: str, headers: Mapping[str, str], body: bytes, now: float) -> bool:

@@ -58,7 +58,7 @@ class KeyStore:
         return await self._run(lambda db: _find(db, owner, purpose))
 
     async def destroy(self, owner: str) -> list[str]:
-        """Destroys all keys of an owner; what they sealed reads as `forgotten` from now on."""
+        """Destroys all keys of an owner and names them; what they sealed reads as `forgotten`."""
         return await self._run(lambda db: _destroy(db, owner))
 
     def _ensure(self, db: Connection, owner: str, purpose: str) -> str:
@@ -132,7 +132,7 @@ def _find(db: Connection, owner: str, purpose: str) -> WrappedKey | None:
 
 
 def _destroy(db: Connection, owner: str) -> list[str]:
-    alive = (data_keys.c.owner == owner) & data_keys.c.wrapped.is_not(None)
-    kids = list(db.scalars(select(data_keys.c.kid).where(alive)))
+    theirs = data_keys.c.owner == owner
+    alive = theirs & data_keys.c.wrapped.is_not(None)
     db.execute(update(data_keys).where(alive).values(wrapped=None, destroyed_at=datetime.now(UTC)))
-    return kids
+    return list(db.scalars(select(data_keys.c.kid).where(theirs).order_by(data_keys.c.purpose)))

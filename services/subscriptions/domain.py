@@ -190,9 +190,7 @@ def evolve(state: State, event: Made) -> State:
                 where=dict(event.where),
             )  # fmt: skip
         case Live(), SubscriptionDisabled():
-            return replace(
-                state, disabled_reason=event.reason, disabled_at=event.disabled_at
-            )
+            return replace(state, disabled_reason=event.reason, disabled_at=event.disabled_at)
         case Live(), SubscriptionEnabled():
             return replace(state, disabled_reason=None, disabled_at=None)
         case Live(), SigningSecretRotated():

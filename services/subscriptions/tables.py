@@ -65,7 +65,8 @@ endpoints = Table(
     column("enabled", Flag), column("deleted", Flag, server_default=text("false")),
     column("version", Version), column("failing_since", Moment | None),
     column("failures", Count, server_default=text("0")), column("last_status", Number | None),
-    column("notice", Word | None), Index("endpoints_of", "org"),
+    column("gone", Flag, server_default=text("false")), column("notice", Word | None),
+    Index("endpoints_of", "org"),
     info={"hidden": True},
 )  # fmt: skip
 signing_secrets = Table(

@@ -66,9 +66,7 @@ async def sign_in(call: Call, email: str, password: str) -> SessionShown:
 
 def cookie_for(call: Call, session: SessionShown) -> str:
     left = max(0, int((session.expires_at - call.arrived_at).total_seconds()))
-    return cookies.set_cookie(
-        session.token or "", secure=call.door.settings.secure, max_age_s=left
-    )
+    return cookies.set_cookie(session.token or "", secure=call.door.settings.secure, max_age_s=left)
 
 
 @routes.delete("/v1/sessions/current")
@@ -86,5 +84,3 @@ async def close_session(call: SignedIn) -> Response:
 async def find_me(call: SignedIn) -> Response:
     """Me, my organizations, my role and permissions in the chosen one."""
     return await call.show(FindMe)
-
-

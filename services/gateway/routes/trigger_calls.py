@@ -21,11 +21,13 @@ from services.gateway.routes.executions import workflows_by_id
 from services.gateway.routing import Routes
 
 routes = Routes("trigger-calls")
+ANY = Parameters(FindCalls, by_name=("workflow",))
 
 
 @routes.get("/v1/trigger-calls", Page[CallShown])
 async def find_calls(
-    call: TriggerReader, given: Annotated[dict[str, Any], Depends(Parameters(FindCalls, by_name=("workflow",)))]
+    call: TriggerReader,
+    given: Annotated[dict[str, Any], Depends(ANY)],
 ) -> Response:
     """Every call with its outcome: also those that matched nothing or were refused."""
     return await call.listed(FindCalls, await workflows_by_id(call, given))

@@ -108,9 +108,7 @@ async def find_draft(call: WorkflowReader, workflow: str) -> Response:
             creates=True, refuses=("malformed-yaml", "workflow-archived"))  # fmt: skip
 async def save_draft(call: WorkflowEditor, workflow: str) -> Response:
     """Save the draft (`If-Match`), or create the workflow with it (`If-None-Match: *`)."""
-    response = await call.carry_out(
-        SaveDraft, {"workflow": workflow}, **await document_of(call)
-    )
+    response = await call.carry_out(SaveDraft, {"workflow": workflow}, **await document_of(call))
     if call.request.headers.get("if-match") is None:
         response.status_code = 201
         response.headers["Location"] = f"/v1/workflows/{workflow}"

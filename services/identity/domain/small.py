@@ -1,4 +1,4 @@
-"""Small deciders: the operator of the installation, and notifications."""
+"""Small deciders: the operator of the installation, the end of keys, and notifications."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +9,7 @@ from libs.common.decider import Decider
 from libs.common.errors import NotFound
 from libs.common.messages import Event
 from services.identity.contract import (
+    KeysDestroyed,
     NotificationRaised,
     NotificationRead,
     OperatorAppointed,
@@ -27,6 +28,12 @@ def _appointed(state: str | None, event: Event) -> str | None:
 
 
 operator: Decider[OperatorAppointed, str | None] = Decider(None, _appoint, _appointed)
+
+destruction: Decider[KeysDestroyed, bool] = Decider(
+    False,
+    lambda command, done: [] if done else [command],
+    lambda done, event: done or isinstance(event, KeysDestroyed),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ from faststream.nats import NatsRouter
 from faststream.nats.response import NatsResponse
 
 from libs.common.bus import CausedBy, reply
-from libs.common.decider import Decider
 from libs.common.errors import Forbidden, NotFound
 from libs.common.keys import GRANTS, FindKey, KeyFound
 from libs.common.messages import Meta
 from services.identity.contract import SERVICE, KeysDestroyed
+from services.identity.domain.small import destruction
 from services.identity.parts import Parts, keys_stream, only_services
 
 
@@ -29,14 +29,16 @@ def router(parts: Parts) -> NatsRouter:
 
 
 async def destroy_keys(parts: Parts, owner: str) -> None:
-    """Forgets an owner: the keys first, then the fact that empties everybody's caches."""
+    """Forgets an owner: the keys first, then, once, the fact that empties everybody's caches.
+
+    Called again after a crash between the two it records what is missing.
+    """
     kids = await parts.keystore.destroy(owner)
     parts.service.keys.drop(owner)
     if not kids:
         return
     organization = owner if owner.startswith("org_") else "instance"
-    fact = KeysDestroyed(owner_id=owner, kids=kids)
-    say: Decider[None, None] = Decider(None, lambda c, s: [fact], lambda s, e: s)
     await parts.service.store.execute(
-        say, keys_stream(owner), None, Meta.system("identity", organization)
-    )
+        destruction, keys_stream(owner), KeysDestroyed(owner_id=owner, kids=kids),
+        Meta.system("identity", organization),
+    )  # fmt: skip

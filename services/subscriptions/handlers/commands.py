@@ -141,9 +141,7 @@ async def _answer(
 
 async def _one_more(db: AsyncConnection, org: str) -> None:
     """Under a lock on the organization, so that two at once can't both be the last one."""
-    await db.execute(
-        text("select pg_advisory_xact_lock(hashtextextended(:org, 20))"), {"org": org}
-    )
+    await db.execute(text("select pg_advisory_xact_lock(hashtextextended(:org, 20))"), {"org": org})
     there = select(func.count(signing_secrets.c.subscription.distinct()))
     count = (await db.execute(there.where(signing_secrets.c.org == org))).scalar_one()
     if count >= SUBSCRIPTIONS_MAX:

@@ -18,9 +18,7 @@ async def find_events(db: AsyncConnection, org: str, query: FindEvents) -> Page[
     given out under a lock that is held until they are.
     """
     after = _number(query.after)
-    head = (
-        await db.execute(select(feed_heads.c.n).where(feed_heads.c.org == org))
-    ).scalar() or 0
+    head = (await db.execute(select(feed_heads.c.n).where(feed_heads.c.org == org))).scalar() or 0
     ascending = query.order == "asc"
     conditions = [feed.c.org == org, feed.c.n <= head, *_filters(query)]
     if after is not None:

@@ -28,6 +28,7 @@ from services.workflows.contract import (
     FindVersions,
     FindWorkflow,
     PublishWorkflow,
+    workflow_stream,
 )
 
 
@@ -101,6 +102,17 @@ async def test_a_draft_is_created_by_saving_where_there_is_none(workflows: Any) 
         await workflows.save(hello("two"), 0)
     with pytest.raises(NotFound):
         await workflows.save(hello(), 3, name="nothing")
+
+
+async def test_every_save_can_be_got_back_from_the_log(workflows: Any) -> None:
+    texts = [hello(f"save {n}") for n in range(4)]
+    workflow_id = (await workflows.draft(texts[0])).value["id"]
+    for version, text in enumerate(texts[1:], 1):
+        await workflows.save(text, version)
+    stream = workflow_stream("org_one", workflow_id)
+    sealed = [r.json()["document"] for r in await workflows.service.store.load(stream)]
+    keys = workflows.service.keys
+    assert [await keys.open("org_one", "content", stream, each) for each in sealed] == texts
 
 
 async def test_of_20_writers_at_once_one_wins(workflows: Any) -> None:

@@ -5,7 +5,7 @@ import pytest
 from libs.common.fields import bare_fields
 from libs.common.messages import ASKS, EVENTS
 from services.audit.domain import category_of, kind_of, resource_of
-from services.audit.views import Entry, entries
+from services.audit.tables import Entry, entries
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,8 @@ async def test_a_destroyed_key_is_gone_from_the_file_and_never_made_again(tmp_pa
     assert await store.fetch("per_1", "profile") is None
     with pytest.raises(Forgotten):
         await store.ensure("per_1", ("profile",))
-    assert await store.destroy("per_1") == []
+    assert await store.destroy("per_1") == [made["profile"]]
+    assert await store.destroy("per_2") == []
     assert found.wrapped.encode() not in (tmp_path / "keys" / "keys.db").read_bytes()
 
 

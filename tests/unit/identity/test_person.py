@@ -7,6 +7,7 @@ from libs.common.errors import NotFound
 from services.identity.contract import (
     CredentialInvalid,
     EmailTaken,
+    KeysDestroyed,
     NotificationRaised,
     NotificationRead,
     OperatorAppointed,
@@ -17,7 +18,7 @@ from services.identity.contract import (
     SetUpAlready,
 )
 from services.identity.domain.person import Close, Open, Register, person
-from services.identity.domain.small import Raise, Read, notification, operator
+from services.identity.domain.small import Raise, Read, destruction, notification, operator
 
 NOW = datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC)
 REGISTERED = PersonRegistered(
@@ -59,6 +60,12 @@ def test_the_operator_is_appointed_once() -> None:
     first = OperatorAppointed(person_id="per_ann", how="first-start")
     given(operator).when(first).then(first)
     given(operator, first).when(first).then_refused(SetUpAlready)
+
+
+def test_keys_are_destroyed_once() -> None:
+    gone = KeysDestroyed(owner_id="per_ann", kids=["k1"])
+    given(destruction).when(gone).then(gone)
+    given(destruction, gone).when(gone).then_nothing()
 
 
 def test_a_notification_is_raised_once_and_read_once_by_each() -> None:

@@ -1,0 +1,44 @@
+"""Subscriptions, put together."""
+
+from libs.common.migrate import Schema
+from libs.common.privacy import Fetch
+from libs.common.service import Service
+from libs.common.settings import Settings
+from libs.egress import Policy
+from services.subscriptions.contract import SERVICE
+from services.subscriptions.delivering import Dispatcher
+from services.subscriptions.endings import sweep
+from services.subscriptions.handlers import commands, queries, resending
+from services.subscriptions.handlers.parts import Parts
+from services.subscriptions.retention import keep_applying
+from services.subscriptions.settings import SubscriptionSettings
+from services.subscriptions.subscribers import INBOXES, own
+from services.subscriptions.tables import metadata
+from services.subscriptions.views.listing import listing
+
+PROJECTIONS = (listing, own, *INBOXES)
+SCHEMA = Schema(SERVICE, metadata, projections=PROJECTIONS)
+
+
+def build(settings: Settings, fetch_key: Fetch | None = None) -> Service:
+    """The service, not yet started; `fetch_key` stands in for identity in tests.
+
+    What is not in `settings` is read from the environment, as the settings themselves are.
+    """
+    mine = settings if isinstance(settings, SubscriptionSettings) else SubscriptionSettings()  # pyright: ignore[reportCallIssue] - read from the environment
+    service = Service(SERVICE, mine, projections=PROJECTIONS, fetch_key=fetch_key)
+    parts = Parts(service, Policy(mine.allowed_pairs))
+    for module in (commands, queries, resending):
+        service.include(module.router(parts))
+
+    async def deliver() -> None:
+        await Dispatcher(service, mine).run()
+
+    async def end() -> None:
+        await sweep(service, mine)
+
+    async def forget() -> None:
+        await keep_applying(service)
+
+    service.lead += [deliver, end, forget]
+    return service

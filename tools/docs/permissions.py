@@ -1,0 +1,58 @@
+"""docs/permissions.md: roles, what asks need, who may have which keys, who may say what."""
+
+from cli.permissions import users
+from libs.common.grants import GRANTS
+from services.identity.contract import PERMISSIONS, ROLES
+from tools import inventory
+from tools.docs.markdown import code, page, table
+
+INTRODUCTION = """
+A permission is checked at the door, and again by the service that is asked, before its handler
+runs. API keys have scopes: never more than the role of the person who made them.
+"""
+KEYS = """
+Data keys are made, kept and destroyed by identity alone. Others ask for a key of one purpose,
+get it wrapped, unwrap it with the installation's key and forget it after ten minutes.
+"""
+SUBJECTS = """
+Each service is a NATS user of its own; what is not listed is refused by the server. The lists are
+made by `cli/permissions.py` for the embedded server; `deploy/nats/nats.conf` has those of clusters.
+"""
+
+
+def permissions_page() -> str:
+    return page(
+        "Permissions", INTRODUCTION, "## Roles", _roles(), "## What each command and query needs",
+        _asks(), "## Data keys", KEYS, _keys(), "## Subjects of the bus", SUBJECTS, _subjects(),
+    )  # fmt: skip
+
+
+def _roles() -> str:
+    rows = [
+        (code(permission), *("yes" if permission in held else "" for held in ROLES.values()))
+        for permission in sorted(PERMISSIONS)
+    ]
+    return table(("permission", *(role.value for role in ROLES)), rows)
+
+
+def _asks() -> str:
+    rows = [(code(ask.type), code(ask.permission or "")) for ask in inventory.asks()]
+    return table(("asked", "permission"), rows)
+
+
+def _keys() -> str:
+    rows = [(name, ", ".join(sorted(held)) or "none") for name, held in sorted(GRANTS.items())]
+    return table(("service", "purposes"), rows)
+
+
+def _subjects() -> str:
+    readers = {
+        name: [(p.name, p.producer or name) for p in schema.projections]
+        for name, schema in inventory.schemas().items()
+    }
+    names = inventory.service_names()
+    rows = []
+    for user in users(readers, dict.fromkeys(names, "")):
+        rows.append((user.name, "publish", ", ".join(code(s) for s in user.publish)))
+        rows.append((user.name, "subscribe", ", ".join(code(s) for s in user.subscribe)))
+    return table(("user", "may", "subjects"), rows)
