@@ -9,9 +9,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 from libs.embedded.secrets import Secrets
 
-PASSWORD = re.compile(r"TROTH_[A-Z]+_PASSWORD|TROTH_[A-Z]+_(SYSTEM|READER|NATS)_PASSWORD")
+PASSWORD = re.compile(r"TROTH_([A-Z]+_)*PASSWORD")
 CODE = str(Path(__file__).parents[1])
-SECRET = frozenset({"TROTH_PEPPER", "TROTH_OPERATOR_TOKEN", "TROTH_DATABASE_URL"})
+SECRET = frozenset({"TROTH_PEPPER", "TROTH_OPERATOR_TOKEN", "TROTH_DATABASE_URL", "TROTH_TOKEN"})
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,8 @@ import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from pydantic import BaseModel
 from sqlalchemy import Table
 
 import libs
@@ -101,10 +100,6 @@ def rules() -> dict[str, tuple[Retention, ...]]:
 def settings() -> list[type[Settings]]:
     import_everything()
     return [Settings, *sorted(set(subclasses(Settings)), key=_place)]
-
-
-def fields(model: type[BaseModel]) -> dict[str, Any]:
-    return dict(model.model_fields)
 
 
 def _place(kind: type) -> tuple[str, str]:

@@ -109,6 +109,7 @@ PlainValue = Annotated[
     Annotated[str, Field(max_length=200)] | int | bool, _none("value of a field of class none")
 ]
 OpenJson = Annotated[JsonValue, _indirect("data of a public event, without what is sealed")]
+PlainJson = Annotated[JsonValue, _indirect("ids, names and numbers of a read model, no content")]
 
 # Values that only their ciphertext may stand for
 SealedText = Annotated[str, _sealed(DataClass.FREE_TEXT, "text", "organization")]

@@ -84,6 +84,8 @@ CATALOGUE: dict[str, Entry] = {
     "workflow-invalid": Entry(422, "The document breaks rules of the language.", _CHECK),
     "nothing-to-publish": Entry(422, "The draft is what is published already, or has no steps.",
         "Save a changed draft first."),
+    "nothing-to-resend": Entry(422, "The body of this call was not kept: its signature was wrong.",
+        "Let the caller send it again."),
     "url-not-allowed": Entry(422, "The address can't be called from here.",
         "Take a public https address."),
     "idempotency-key-reused": Entry(422, "The key was used with another body.",

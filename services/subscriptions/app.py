@@ -8,6 +8,7 @@ from libs.egress import Policy
 from services.subscriptions.contract import SERVICE
 from services.subscriptions.delivering import Dispatcher
 from services.subscriptions.endings import sweep
+from services.subscriptions.forgetting import drop_destroyed_keys
 from services.subscriptions.handlers import commands, queries, resending
 from services.subscriptions.handlers.parts import Parts
 from services.subscriptions.retention import keep_applying
@@ -40,5 +41,9 @@ def build(settings: Settings, fetch_key: Fetch | None = None) -> Service:
     async def forget() -> None:
         await keep_applying(service)
 
+    async def drop() -> None:
+        await drop_destroyed_keys(service)
+
+    service.background.append(drop)
     service.lead += [deliver, end, forget]
     return service

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import Depends
+from fastapi import Depends, Path
 from starlette.responses import Response
 
 from libs.common.pages import Page
@@ -21,6 +21,7 @@ from services.gateway.routes.executions import workflows_by_id
 from services.gateway.routing import Routes
 
 routes = Routes("trigger-calls")
+CallPath = Annotated[str, Path(alias="call")]
 ANY = Parameters(FindCalls, by_name=("workflow",))
 
 
@@ -33,20 +34,20 @@ async def find_calls(
     return await call.listed(FindCalls, await workflows_by_id(call, given))
 
 
-@routes.get("/v1/trigger-calls/{call_id}", CallShown)
-async def find_call(call: TriggerReader, call_id: str) -> Response:
+@routes.get("/v1/trigger-calls/{call}", CallShown)
+async def find_call(call: TriggerReader, call_id: CallPath) -> Response:
     """One call."""
     return await call.show(FindCall, {"call_id": call_id})
 
 
-@routes.get("/v1/trigger-calls/{call_id}/data", CallData)
-async def open_call(call: PayloadReader, call_id: str) -> Response:
+@routes.get("/v1/trigger-calls/{call}/data", CallData)
+async def open_call(call: PayloadReader, call_id: CallPath) -> Response:
     """Headers and body as they came."""
     return await call.show(OpenCall, {"call_id": call_id})
 
 
-@routes.post("/v1/trigger-calls/{call_id}/resend", CallResentShown,
-             refuses=("quota-exceeded", "hook-not-found", "conflict"))  # fmt: skip
-async def resend_call(call: TriggerResender, call_id: str) -> Response:
+@routes.post("/v1/trigger-calls/{call}/resend", CallResentShown,
+             refuses=("quota-exceeded", "hook-not-found", "nothing-to-resend"))  # fmt: skip
+async def resend_call(call: TriggerResender, call_id: CallPath) -> Response:
     """Through routing again, as if it came now."""
     return await call.carry_out(ResendCall, {"call_id": call_id})

@@ -1,7 +1,8 @@
 """Databases and services of the miniature `ledger` and `books` for one test."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
+import psycopg
 import pytest
 from tests_support import ledger as mini
 from tests_support.producers import delete_streams
@@ -10,14 +11,32 @@ from tests_support.servers import Servers
 from libs.common.database import Database
 from libs.common.eventstore import EventStore
 from libs.common.service import Service
+from libs.common.settings import Settings
 from libs.common.testing import PASSWORD, prepare
 
 
+@pytest.fixture(scope="session")
+def template(servers: Servers) -> Settings:
+    """Both databases, migrated once; nobody is connected to them."""
+    return prepare(servers.admin_url, mini.schemas(), servers.nats_url, servers.prefix())
+
+
 @pytest.fixture
-def place(servers: Servers) -> Iterator[mini.Place]:
-    """Both databases, migrated; nothing runs."""
-    settings = prepare(servers.admin_url, mini.schemas(), servers.nats_url, servers.prefix())
-    yield mini.Place(settings, servers.admin_url)
+def place(servers: Servers, template: Settings) -> mini.Place:
+    """A copy of both databases; nothing runs."""
+    prefix = servers.prefix()
+    with psycopg.connect(servers.admin_url, autocommit=True) as admin:
+        for service in ("ledger", "books"):
+            name, source = f"{prefix}{service}", f"{template.database_prefix}{service}"
+            for statement in (
+                f"create database {name} owner {service}_owner template {source}"
+                " strategy file_copy",
+                f"revoke all on database {name} from public",
+                f"grant connect on database {name} to {service}_system, {service}_reader",
+            ):
+                admin.execute(statement.encode())
+    settings = template.model_copy(update={"database_prefix": prefix})
+    return mini.Place(settings, servers.admin_url)
 
 
 @pytest.fixture
@@ -31,7 +50,10 @@ async def streams(place: mini.Place) -> AsyncIterator[None]:
 @pytest.fixture
 async def store(place: mini.Place) -> AsyncIterator[EventStore]:
     """The ledger's log alone."""
-    database = ledger_database(place)
+    settings = place.settings
+    database = Database(
+        settings.database_url, "ledger", PASSWORD, PASSWORD, settings.database_prefix
+    )
     await database.open()
     yield EventStore(database)
     await database.close()
@@ -51,10 +73,3 @@ async def books(ledger: Service, place: mini.Place) -> AsyncIterator[Service]:
     await service.start()
     yield service
     await service.stop()
-
-
-def ledger_database(place: mini.Place) -> Database:
-    settings = place.settings
-    return Database(
-        settings.database_url, "ledger", PASSWORD, PASSWORD, settings.database_prefix
-    )

@@ -25,9 +25,9 @@ async def poll(world: Any, place: str | None, **query: Any) -> tuple[list[str], 
     seen: list[str] = []
     while True:
         page = await world.events(order="asc", limit=3, after=place, **query)
-        assert page["next"] is not None
         seen += [e["subject"] for e in page["data"]]
-        place = page["next"]
+        place = str(page["next"])
+        assert place.isdigit()
         if len(page["data"]) < 3:
             return seen, place
 

@@ -52,7 +52,8 @@ def test_help_imports_nothing_heavy():
         "from cli.main import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "print([m for m in ('rich', 'httpx', 'sqlalchemy', 'pydantic', 'nats') if m in sys.modules])"
+        "heavy = ('rich', 'httpx', 'sqlalchemy', 'pydantic', 'nats')\n"
+        "print([name for name in heavy if name in sys.modules])"
     )
     said = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True

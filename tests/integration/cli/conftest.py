@@ -1,0 +1,117 @@
+"""A whole installation by `troth up`, in a folder that is gone afterwards."""
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from cli import run_state
+
+ROOT = Path(__file__).parents[3]
+START_WITHIN_S = 100
+STOP_WITHIN_S = 40
+PASSWORD = "correct horse battery staple"
+EMAIL = "ada@example.com"
+
+
+@dataclass
+class Installation:
+    """`troth up` as a user starts it: a process that prints what it does."""
+
+    data: Path
+    config: Path
+    process: "subprocess.Popen[str] | None" = None
+    said: list[str] = field(default_factory=list)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("TROTH_")}
+        return kept | {"PYTHONPATH": str(ROOT), "TROTH_CONFIG_DIR": str(self.config)}
+
+    def start(self) -> None:
+        log = self.data.with_suffix(".out")
+        with log.open("a") as out:
+            self.process = subprocess.Popen(
+                self.command("up", "--data", str(self.data), "--port", "0"),
+                env=self.environment, stdout=out, stderr=subprocess.STDOUT, cwd=self.data.parent,
+            )  # fmt: skip
+        deadline = time.monotonic() + START_WITHIN_S
+        while "Troth runs at" not in log.read_text():
+            assert self.process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.05)
+        self.said = log.read_text().splitlines()
+        log.write_text("")
+
+    def stop(self) -> int:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(STOP_WITHIN_S)
+
+    def command(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "cli.main", *words]
+
+    def run(self, *words: str, **more: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            self.command(*words), env=self.environment | more, capture_output=True, text=True,
+            timeout=90, cwd=self.data.parent, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+
+    @property
+    def state(self) -> run_state.RunState:
+        found = run_state.read(self.data)
+        assert found is not None
+        return found
+
+    @property
+    def pids(self) -> set[int]:
+        state = self.state
+        found = {state.pid, state.nats.pid, state.postgres.pid}
+        return {p for p in found | {p.pid for p in state.processes.values()} if p is not None}
+
+    def post(self, path: str, body: object, token: str | None = None) -> tuple[int, dict]:
+        return self.ask("POST", path, body, token)
+
+    def ask(
+        self, method: str, path: str, body: object = None, token: str | None = None
+    ) -> tuple[int, dict]:
+        connection = http.client.HTTPConnection(
+            self.state.address.removeprefix("http://"), timeout=30
+        )
+        headers: Mapping[str, str] = {"content-type": "application/json"}
+        if token:
+            headers = {**headers, "authorization": f"Bearer {token}"}
+        text = None if body is None else json.dumps(body)
+        connection.request(method, path, text, headers)
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read() or b"null")
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """Started, set up with an operator who is signed in."""
+    folder = tmp_path_factory.mktemp("installation")
+    found = Installation(folder / "data", folder / "config")
+    found.start()
+    try:
+        (link,) = [line for line in found.said if "/setup?token=" in line]
+        token = link.rpartition("token=")[2]
+        body = {"token": token, "name": "Ada", "email": EMAIL, "password": PASSWORD}
+        status, made = found.post("/v1/instance/setup", body)
+        assert status == 201, made
+        signed_in = found.run(
+            "login", "--url", found.state.address, "--email", EMAIL, TROTH_PASSWORD=PASSWORD
+        )
+        assert signed_in.returncode == 0, signed_in.stderr
+        yield found
+    finally:
+        if found.process is not None and found.process.poll() is None:
+            found.stop()
