@@ -1,6 +1,7 @@
 """The users of the bus: each service may publish only its own events and answer only for itself."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from libs.embedded.nats import NatsUser
 
@@ -64,7 +65,7 @@ def _reads(stream: str, durable: str) -> tuple[str, ...]:
     )
 
 
-def as_configuration(user: NatsUser) -> dict[str, object]:
+def as_configuration(user: NatsUser) -> dict[str, Any]:
     """The user as a NATS server's configuration has it, for servers that are not ours."""
     return {
         "user": user.name,

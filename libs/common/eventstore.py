@@ -115,6 +115,8 @@ class EventStore:
             async with self.database.hot.connection() as connection:
                 cursor = await connection.execute("select n, incarnation from heads")
                 head, incarnation = cast(tuple[int, int], await cursor.fetchone())
+                if head <= after:
+                    return [], head, incarnation
                 found = await self.select(
                     connection, "where partition = 0 and n > %s order by n limit %s",
                     (after, limit),

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-from typing import Any
 
 import msgspec
 import nats.errors
@@ -50,9 +49,10 @@ class Inbox:
         self.producer = reader.producer
         self._came: asyncio.Queue[Msg] = asyncio.Queue()
         self._behind = asyncio.Event()
+        self._restored = False
+        self._said = 0
 
     async def run(self) -> None:
-        await self.reader.restore()
         pull = StandingPull(
             self.bus.nc, self.producer.upper(), self.durable, 200, self._came.put_nowait,
             self._ensure,
@@ -60,9 +60,8 @@ class Inbox:
         heads = await self.bus.nc.subscribe(f"{self.producer}.relay.head", cb=self._head)
         pulling = asyncio.create_task(pull.run())
         try:
-            await self._guarded(self.catch_up)
             while True:
-                await self._guarded(self._turn)
+                await self._guarded_turn()
         finally:
             pulling.cancel()
             with contextlib.suppress(nats.errors.Error, OSError):
@@ -73,36 +72,38 @@ class Inbox:
         await ensure_event_stream(js, self.producer)
         await ensure_consumer(js, self.producer.upper(), self.durable, api.AckPolicy.ALL, 1000)
 
-    async def _guarded(self, what: Any) -> None:
+    async def _guarded_turn(self) -> None:
         try:
-            await what()
+            await self._turn()
         except Stopped:
+            self._restored = False
             await asyncio.sleep(RETRY_S)
-            await self._guarded(self._restored)
         except (nats.errors.Error, DomainError, *LOST) as error:
             log.warning("inbox waits", extra={
                 "reader": self.reader.name, "cause": type(error).__name__})  # fmt: skip
             self._behind.set()
             await asyncio.sleep(0.5)
 
-    async def _restored(self) -> None:
-        await self.reader.restore()
-        self._behind.set()
-
     async def _head(self, message: Msg) -> None:
-        incarnation, _, head = message.data.decode().partition(":")
-        if int(head) > self.reader.head and self.reader.head == self.reader.n:
-            asyncio.get_running_loop().call_later(1.0, self._late, int(head))
-        self.reader.head = int(head)
-        if int(incarnation) != self.reader.incarnation and self.reader.incarnation:
+        incarnation, _, said = message.data.decode().partition(":")
+        head, n = int(said), self.reader.n
+        if head > n:
+            asyncio.get_running_loop().call_later(1.0, self._late, head, n)
+        anew = int(incarnation) != self.reader.incarnation and self.reader.incarnation
+        if anew or head < self._said:
             self._behind.set()
+        self._said = self.reader.head = head
 
-    def _late(self, head: int) -> None:
-        """A second after the head was said, what has not come by the bus is asked for."""
-        if self.reader.n < head:
+    def _late(self, head: int, n: int) -> None:
+        """What has not begun to come by the bus a second after the head was said is asked for."""
+        if self.reader.n == n < head:
             self._behind.set()
 
     async def _turn(self) -> None:
+        if not self._restored:
+            await self.reader.restore()
+            self._restored = True
+            self._behind.set()
         if self._behind.is_set():
             self._behind.clear()
             await self.catch_up()
@@ -133,17 +134,23 @@ class Inbox:
     async def catch_up(self) -> None:
         """Reads the producer's log until its head was taken."""
         while True:
+            after = self.reader.n
             answer = await self.bus.ask(
-                LogPage(after=self.reader.n), Meta.system(self.reader.database.service),
+                LogPage(after=after), Meta.system(self.reader.database.service),
                 subject=f"{self.producer}.query.log-page",
             )  # fmt: skip
             page = _decode_page(answer.body)
-            if page.incarnation != self.reader.incarnation and self.reader.incarnation:
-                raise Unavailable("the numbers of the producer began anew", part=self.producer)
+            known = self.reader.incarnation
+            if known and (page.incarnation != known or page.head < after):
+                self.reader.stopped = (
+                    f"the log of {self.producer} is at {page.head} ({page.incarnation}),"
+                    f" taken were {after} ({known}): run `troth restore`"
+                )
+                raise Unavailable(self.reader.stopped, part=self.producer)
             self.reader.head = max(self.reader.head, page.head)
             if not page.events and page.head <= self.reader.n:
                 return
-            await self.reader.take_page(page.events, page.incarnation, page.head)
+            await self.reader.take_page(page.events, page.incarnation, page.head, after)
 
 
 def _in_order(events: list[Recorded]) -> list[Recorded]:

@@ -91,9 +91,7 @@ def _roles_and_database(
                 sql.Identifier(database), sql.Identifier(f"{service}_owner")
             )
         )
-    admin.execute(
-        sql.SQL("revoke all on database {} from public").format(sql.Identifier(database))
-    )
+    admin.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(database)))
     admin.execute(
         sql.SQL("grant connect on database {} to {}, {}").format(
             sql.Identifier(database),

@@ -21,6 +21,7 @@ from libs.common.messages import Event, Recorded
 log = logging.getLogger(__name__)
 PAGE_EVENTS = 500
 RETRY_S = 5.0
+POLL_S = 0.5
 E = TypeVar("E", bound=Event)
 Handle = Callable[[AsyncConnection, Sequence[Recorded]], Awaitable[None]]
 On = Callable[[AsyncConnection, Any, Recorded], Awaitable[None]]
@@ -145,9 +146,10 @@ class Reader:
                 await self.projection.handle(connection, handled)
         await self._at(at, incarnation)
 
-    async def take_page(self, events: Sequence[Recorded], incarnation: int, head: int) -> None:
-        """Takes what the producer's log holds after `n`: what is missing here is a hole in it."""
-        after = self.n
+    async def take_page(
+        self, events: Sequence[Recorded], incarnation: int, head: int, after: int
+    ) -> None:
+        """Takes what the producer's log holds after `after`: what is missing there is a hole."""
         try:
             if not events and head > after:
                 raise Gap(after, head + 1)
@@ -234,22 +236,27 @@ class Reader:
 
 async def follow_own_log(reader: Reader, store: EventStore, woken: asyncio.Event) -> None:
     """Carries a reader of the service's own log forward, for ever."""
-    await reader.restore()
+    restored = False
     while True:
         woken.clear()
         try:
-            events, reader.head, incarnation = await store.page(reader.n, PAGE_EVENTS)
-            if events or reader.head > reader.n:
-                await reader.take_page(events, incarnation, reader.head)
-                continue
+            if not restored:
+                await reader.restore()
+                restored = True
+            after = reader.n
+            events, reader.head, incarnation = await store.page(after, PAGE_EVENTS)
+            if events or reader.head > after:
+                await reader.take_page(events, incarnation, reader.head, after)
+                if len(events) == PAGE_EVENTS:
+                    continue
         except Stopped:
+            restored = False
             await asyncio.sleep(RETRY_S)
-            await reader.restore()
             continue
         except (Unavailable, *LOST) as error:
             log.warning("log unavailable", extra={"reader": reader.name, "cause": str(error)})
             await asyncio.sleep(0.5)
             continue
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(0.1):
+            async with asyncio.timeout(POLL_S):
                 await woken.wait()

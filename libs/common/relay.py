@@ -19,6 +19,7 @@ from libs.common.pull import ensure_event_stream
 log = logging.getLogger(__name__)
 PAGE_EVENTS = 2000
 MESSAGE_EVENTS_MAX = 100
+POLL_S = 0.25
 MESSAGE_BYTES_MAX = 600_000
 FIRST, LAST, INCARNATION = "Troth-First", "Troth-Last", "Troth-Incarnation"
 
@@ -78,7 +79,7 @@ class Relay:
                 await asyncio.sleep(0.3)
                 continue
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(0.1):
+                async with asyncio.timeout(POLL_S):
                     await self.woken.wait()
             self.woken.clear()
 

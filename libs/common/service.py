@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 import msgspec
-import nats.errors
 from faststream.nats import NatsRouter
 from faststream.nats.response import NatsResponse
 from pydantic import BaseModel
@@ -24,6 +23,7 @@ from libs.common.errors import DomainError, Unavailable
 from libs.common.eventstore import EventStore, Outcome, dumps, stream_of
 from libs.common.inbox import Inbox, LogPage, Page
 from libs.common.keys import GRANTS, ask_identity
+from libs.common.lead import Lease
 from libs.common.messages import Event, Meta, Recorded
 from libs.common.privacy import Fetch, Forgotten, KeyRing
 from libs.common.readers import Projection, Reader, follow_own_log
@@ -34,7 +34,6 @@ from libs.common.tasks import end
 log = logging.getLogger(__name__)
 C = TypeVar("C")
 S = TypeVar("S")
-LEASE_S = 2.0
 ANSWERS = "answers"
 
 
@@ -58,12 +57,8 @@ class Service:
         self.store.appended = self.appended
         self.keys = KeyRing(settings.kek_bytes, fetch_key or ask_identity(self.bus))
         self.readers = [Reader(p, self.database, p.producer or name) for p in projections]
-        self.leading = False
         self.relay: Relay | None = None
-        self._woken: dict[str, asyncio.Event] = {}
-        self._woke_at = 0.0
-        self.wake_s = 0.0
-        self._waking = False
+        self.lease = Lease(self.database, self.bus, self.owner, self._spawn, self._leading_work)
         self._tasks: list[asyncio.Task[None]] = []
         self.background: list[Callable[[], Awaitable[None]]] = []
         self.lead: list[Callable[[], Awaitable[None]]] = []
@@ -81,16 +76,15 @@ class Service:
             self._answer_log_pages()
         await self.bus.start()
         if self.has_database:
-            self._spawn(self._lease(), "lease")
+            self._spawn(self.lease.run(self._measure), "lease")
         for task in self.background:
             self._spawn(task(), task.__qualname__)
 
     async def stop(self) -> None:
         """Stops taking work, lets handlers end, gives the lease back."""
-        self.leading = False
         await end(self._tasks)
         if self.has_database:
-            await self._give_back()
+            await self.lease.give_back()
         await self.bus.stop()
         await self.database.close()
 
@@ -161,85 +155,24 @@ class Service:
     # -- waking and leading -----------------------------------------------------------------
 
     def appended(self) -> None:
+        """Something was committed: relay and projections are woken, here or where they run."""
         telemetry.APPENDED.labels(self.name).inc()
-        if not self._waking:
-            self._waking = True
-            asyncio.get_running_loop().call_later(self.wake_s, self._wake_readers)
-        if not self.leading and self.bus.connected:
-            now = asyncio.get_running_loop().time()
-            if now - self._woke_at > 0.005:
-                self._woke_at = now
-                self._spawn(self.bus.nc.publish(f"{self.name}.relay.wake", b""), "wake")
-
-    def _wake_readers(self) -> None:
-        """Wakes relay and projections; a service with many commits a second does it less often."""
-        self._waking = False
-        for event in self._woken.values():
-            event.set()
-
-    async def _lease(self) -> None:
-        """Takes and renews the lease by the database's clock; leads while it holds."""
-        led: list[asyncio.Task[None]] = []
-        while True:
-            held = False
-            with contextlib.suppress(Unavailable, TimeoutError, *LOST):
-                async with asyncio.timeout(LEASE_S / 2):
-                    held = await self._take_lease()
-            if held and not led:
-                self.leading = True
-                led = [self._spawn(work, name) for name, work in self._leading_work()]
-            elif not held and led:
-                self.leading = False
-                await end(led)
-                led = []
-            self._measure()
-            await asyncio.sleep(LEASE_S / 3)
-
-    async def _take_lease(self) -> bool:
-        async with self.database.work() as connection:
-            row = await connection.execute(
-                text("insert into leases as l (name, owner, until)"
-                     " values ('lead', :me, now() + make_interval(secs => :s))"
-                     " on conflict (name) do update set owner = :me, until = excluded.until"
-                     " where l.owner = :me or l.until < now() returning 1"),
-                {"me": self.owner, "s": LEASE_S},
-            )  # fmt: skip
-            return row.first() is not None
-
-    async def _give_back(self) -> None:
-        with contextlib.suppress(Unavailable, *LOST):
-            async with self.database.work() as connection:
-                await connection.execute(
-                    text("delete from leases where owner = :me"), {"me": self.owner}
-                )
+        self.lease.wake()
 
     def _leading_work(self) -> list[tuple[str, Any]]:
         work: list[tuple[str, Any]] = []
         if self.has_log:
-            self._woken["relay"] = asyncio.Event()
-            self.relay = Relay(self.store, self.bus, self._woken["relay"])
+            self.relay = Relay(self.store, self.bus, self.lease.woken("relay"))
             work += [("relay", self.relay.run()), ("head", self.relay.say_head())]
-            work += [("wake", self._listen_for_wakes()), ("prune", self._prune())]
+            work += [("prune", self._prune())]
         for reader in self.readers:
             if reader.producer == self.name:
-                woken = self._woken[reader.name] = asyncio.Event()
+                woken = self.lease.woken(reader.name)
                 work.append((reader.name, follow_own_log(reader, self.store, woken)))
             else:
                 durable = f"{self.name}-{reader.name.replace('_', '-')}"
                 work.append((reader.name, Inbox(reader, self.bus, durable).run()))
         return work + [(f.__qualname__, f()) for f in self.lead]
-
-    async def _listen_for_wakes(self) -> None:
-        async def wake(_: Any) -> None:
-            for event in self._woken.values():
-                event.set()
-
-        subscription = await self.bus.nc.subscribe(f"{self.name}.relay.wake", cb=wake)
-        try:
-            await asyncio.Event().wait()
-        finally:
-            with contextlib.suppress(nats.errors.Error, OSError):
-                await subscription.unsubscribe()
 
     async def _prune(self) -> None:
         while True:

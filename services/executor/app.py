@@ -10,9 +10,9 @@ from nats.js import api
 
 from libs.common.messages import decode_batch
 from libs.common.migrate import Schema
+from libs.common.privacy import Fetch
 from libs.common.pull import StandingPull, ensure_consumer, ensure_stream
 from libs.common.relay import subject_of
-from libs.common.privacy import Fetch
 from libs.common.service import Service
 from libs.common.settings import Settings
 from services.executor import handlers, subscribers, views, work
@@ -27,7 +27,7 @@ PROJECTIONS = (
 )  # fmt: skip
 SCHEMA = Schema(SERVICE, metadata, Path(__file__).with_name("migrations"), PROJECTIONS)
 UNACKED_MAX = 1000
-WAKE_S = 0.02
+WAKE_S = 0.05
 
 
 class Executor(Service):
@@ -45,7 +45,7 @@ def build(settings: Settings, fetch_key: Fetch | None = None) -> Executor:
     if not isinstance(settings, ExecutorSettings):
         settings = ExecutorSettings()  # pyright: ignore[reportCallIssue] - from the environment
     service = Executor(SERVICE, settings, projections=PROJECTIONS, fetch_key=fetch_key)
-    service.wake_s = WAKE_S
+    service.lease.wake_s = WAKE_S
     engine = service.engine = Engine(service, settings)
     starts = Starts(engine)
     service.include(handlers.router(engine, starts))

@@ -56,9 +56,7 @@ class Documents:
             lambda found: self._keep_s(found.org if found else None)
         )
         self._compiled: dict[tuple[str, int], tuple[Document, Validator | None]] = {}
-        self._variables: Kept[tuple[str, tuple[str, ...]], dict[str, Any]] = Kept(
-            lambda _: FRESH_S
-        )
+        self._variables: Kept[tuple[str, tuple[str, ...]], dict[str, Any]] = Kept(lambda _: FRESH_S)
         self._changed: dict[str, float] = {}
 
     def drop(self, org: str) -> None:

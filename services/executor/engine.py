@@ -91,7 +91,8 @@ class Engine:
             if not waiting.done():
                 waiting.set_result(None)
                 return
-        self.leases.wake.set()
+        if self.leases.more:
+            self.leases.wake.set()
 
     async def place(self, within_s: float) -> bool:
         """Waits for a free place; False when none came in time (the start is then queued)."""

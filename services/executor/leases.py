@@ -64,6 +64,7 @@ class Leases:
         self._database, self._owner = database, owner
         self._free, self._claimed = free, claimed
         self._after = ""
+        self.more = False
         self.wake = asyncio.Event()
 
     async def claim_for_ever(self) -> None:
@@ -72,6 +73,7 @@ class Leases:
             try:
                 want = self._free()
                 got = await self._claim(want) if want > 0 else []
+                self.more = bool(got) or want == 0
                 if got:
                     self._after = got[-1].org
                     await self._claimed(got)

@@ -53,7 +53,7 @@ class Front:
                 await out.whole(status, more, body)
             else:
                 if out.head:
-                    scope["method"] = "GET"
+                    scope = {**scope, "method": "GET"}
                 with telemetry.span(f"{scope['method']} rest", arrived.traceparent):
                     await self.rest(scope, receive, out)
         except DomainError as error:

@@ -32,6 +32,7 @@ from services.workflows.contract import HookFound, secret_stream
 JSON_HEADER = (b"content-type", b"application/json")
 FORM = "application/x-www-form-urlencoded"
 PATH = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
+REAL_MAX = 100_000
 WITHOUT_BODY = frozenset(("signature-invalid",))
 
 
@@ -40,6 +41,7 @@ class Hooks:
 
     def __init__(self, door: Door) -> None:
         self.door = door
+        self._real: set[tuple[str, str]] = set()
 
     async def answer(self, scope: Any, receive: Any, arrived: Arrived) -> Answer:
         """Status, headers and body; raises what refuses the call."""
@@ -48,7 +50,8 @@ class Hooks:
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
         body = await limited(_chunks(receive), headers.get("content-length"), BODY_MAX)
         name, _, path = scope["path"][len("/hooks/") :].partition("/")
-        organization = await self._organization(name)
+        address = scope["client"][0] if scope.get("client") else "unknown"
+        organization = await self._organization(name, address)
         hook = await self._hook(organization, path)
         told = _Told(self, organization, path, hook, headers, body, arrived)
         try:
@@ -79,11 +82,12 @@ class Hooks:
             raise
         return outcome(answer)
 
-    async def _organization(self, name: str) -> str:
+    async def _organization(self, name: str, address: str) -> str:
         if not name or not PATH.issuperset(name) or len(name) > 63:
             raise HookNotFound("no workflow listens here")
         found: OrganizationResolved | None = self.door.organizations.at_hand(name)
         if found is None:
+            self.door.rates.public.take(address).or_refuse()
             try:
                 found = await self.door.organizations.get(name)
             except NotFound:
@@ -97,11 +101,20 @@ class Hooks:
         key = (organization, path)
         hook = self.door.hooks.at_hand(key)
         if hook is None or hook.reason is not None:
-            if hook is not None:
+            if key not in self._real:
                 self.door.rates.unmatched.take(organization).or_refuse()
+            if hook is not None:
                 self.door.hooks.drop(lambda held, _: held == key)
             hook = await self.door.hooks.get(key)
+            self._remember(key, real=hook.reason is None)
         return hook
+
+    def _remember(self, key: tuple[str, str], *, real: bool) -> None:
+        """Strangers who try paths use up a rate that must not stop those that exist."""
+        if not real:
+            self._real.discard(key)
+        elif len(self._real) < REAL_MAX:
+            self._real.add(key)
 
     async def _signed(
         self, organization: str, path: str, hook: HookFound, headers: dict[str, str], body: bytes

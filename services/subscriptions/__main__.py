@@ -6,5 +6,5 @@ from services.subscriptions.contract import SERVICE
 from services.subscriptions.settings import SubscriptionSettings
 
 if __name__ == "__main__":
-    settings = SubscriptionSettings()  # pyright: ignore[reportCallIssue] - read from the environment
+    settings = SubscriptionSettings()  # pyright: ignore[reportCallIssue] - from the environment
     run(SERVICE, [build(settings)], settings)

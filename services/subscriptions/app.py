@@ -26,7 +26,9 @@ def build(settings: Settings, fetch_key: Fetch | None = None) -> Service:
 
     What is not in `settings` is read from the environment, as the settings themselves are.
     """
-    mine = settings if isinstance(settings, SubscriptionSettings) else SubscriptionSettings()  # pyright: ignore[reportCallIssue] - read from the environment
+    mine = settings
+    if not isinstance(mine, SubscriptionSettings):
+        mine = SubscriptionSettings()  # pyright: ignore[reportCallIssue] - from the environment
     service = Service(SERVICE, mine, projections=PROJECTIONS, fetch_key=fetch_key)
     parts = Parts(service, Policy(mine.allowed_pairs))
     for module in (commands, queries, resending):

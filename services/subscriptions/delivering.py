@@ -106,7 +106,8 @@ class Dispatcher:
             await self._recorded(_ended(row, None, outcome="undelivered"))
             return
         attempt, line = await send(client, self.service.keys, row, self.settings.delivery_timeout_s)
-        said = verdict(attempt, row["made"] + 1, self.settings.retries_s, random.random())  # noqa: S311 - jitter is no secret
+        luck = random.random()  # noqa: S311 - jitter is no secret
+        said = verdict(attempt, row["made"] + 1, self.settings.retries_s, luck)
         await self._recorded(_ended(
             row, line, arrived=attempt.arrived, outcome=said.outcome, after_s=said.after_s,
             gone=said.gone,

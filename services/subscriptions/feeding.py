@@ -42,10 +42,12 @@ where f.event_id = r.id
 ENDPOINTS = text("""
 select org, subscription, types, conditions from endpoints where enabled and org = any(:orgs)
 """)
-# A delivery is due at once when nothing of its stream is open before it; else it waits.
+# A delivery is due at once when nothing of its stream is open before it; else it waits. Those of
+# a batch are microseconds apart, so that the log of deliveries lists them in their order.
 DELIVER = text("""
 with r as materialized (
-  select r.*, row_number() over (partition by r.subscription, r.subject order by r.number) as k
+  select r.*, row_number() over (partition by r.subscription, r.subject order by r.number) as k,
+    row_number() over (order by r.number) as place
   from json_to_recordset(cast(:rows as json)) as r(
     org text, id text, subscription text, subject text, event_id text, event_type text,
     number bigint)),
@@ -57,9 +59,10 @@ streams as (
     set last = s.last + excluded.last, open = s.open + excluded.open, at = now()
   returning s.subscription, s.subject, s.last, s.open)
 insert into deliveries (org, id, subscription, subject, sequence, event_id, event_type, number,
-  due_at)
+  created_at, due_at)
 select r.org, r.id, r.subscription, r.subject, streams.last - counts.c + r.k, r.event_id,
-  r.event_type, r.number, case when r.k = 1 and streams.open = counts.c then now() end
+  r.event_type, r.number, now() + make_interval(secs => r.place / 1000000.0),
+  case when r.k = 1 and streams.open = counts.c then now() end
 from r join counts using (subscription, subject) join streams using (subscription, subject)
 """)
 

@@ -278,3 +278,19 @@ async def test_more_than_64_unanswered_starts_of_one_organization_wait_then_get_
     posts = [world.http.post("/hooks/acme/orders", content=b"") for _ in range(70)]
     codes = [answer.status_code for answer in await asyncio.gather(*posts)]
     assert (codes.count(503), codes.count(429)) == (64, 6)
+
+
+async def test_strangers_who_try_paths_do_not_stop_a_path_that_exists(world: Any) -> None:
+    from services.gateway import rates
+
+    world.front.door.rates.unmatched = rates.Buckets(rates.Limit("unmatched", 0.01, 3))
+    found = {"orders": hook()}
+    unknown = hook(reason="no-such-path", scheme=None)
+    world.on(FindHook, lambda m, meta: found.get(m.path, unknown))
+    assert (await world.http.post("/hooks/acme/orders", content=b"")).status_code == 202
+    codes = [
+        (await world.http.post(f"/hooks/acme/try-{n}", content=b"")).status_code for n in range(5)
+    ]
+    assert codes == [404, 404, 429, 429, 429]
+    world.front.door.hooks.clear()
+    assert (await world.http.post("/hooks/acme/orders", content=b"")).status_code == 202

@@ -148,7 +148,7 @@ async def world(servers: Servers) -> AsyncIterator[World]:
         schemas = [SCHEMA, schema_of("identity"), schema_of("executor")]
         prepare(servers.admin_url, schemas, servers.nats_url, servers.prefix())
         settings = SubscriptionSettings.model_validate(
-            SubscriptionSettings().model_dump()  # pyright: ignore[reportCallIssue] - read from the environment
+            SubscriptionSettings().model_dump()  # pyright: ignore[reportCallIssue] - from the environment
             | {
                 "egress_allow": receiver.pair, "delivery_retries_s": ",".join(["0.05"] * 40),
                 "delivery_timeout_s": 1.0, "delivery_lease_spare_s": 1.0, "delivery_sweep_s": 0.1,

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,24 +28,26 @@ class Installation:
 
     data: Path
     config: Path
-    process: "subprocess.Popen[str] | None" = None
+    process: "subprocess.Popen[bytes] | None" = None
     said: list[str] = field(default_factory=list)
+    given: dict[str, str] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("TROTH_")}
-        return kept | {"PYTHONPATH": str(ROOT), "TROTH_CONFIG_DIR": str(self.config)}
+        own = {"PYTHONPATH": str(ROOT), "TROTH_CONFIG_DIR": str(self.config)}
+        return kept | own | self.given
 
     def start(self) -> None:
         log = self.data.with_suffix(".out")
         with log.open("a") as out:
-            self.process = subprocess.Popen(
+            process = self.process = subprocess.Popen(
                 self.command("up", "--data", str(self.data), "--port", "0"),
                 env=self.environment, stdout=out, stderr=subprocess.STDOUT, cwd=self.data.parent,
             )  # fmt: skip
         deadline = time.monotonic() + START_WITHIN_S
         while "Troth runs at" not in log.read_text():
-            assert self.process.poll() is None, log.read_text()
+            assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline, log.read_text()
             time.sleep(0.05)
         self.said = log.read_text().splitlines()
@@ -93,6 +95,21 @@ class Installation:
         connection.request(method, path, text, headers)
         answer = connection.getresponse()
         return answer.status, json.loads(answer.read() or b"null")
+
+
+@pytest.fixture
+def make_installation() -> Iterator[Callable[[Path], Installation]]:
+    """Makes installations in a folder of the test; what still runs at its end is ended."""
+    made: list[Installation] = []
+
+    def make(folder: Path) -> Installation:
+        made.append(Installation(folder / "data", folder / "config"))
+        return made[-1]
+
+    yield make
+    for one in made:
+        if one.process is not None and one.process.poll() is None:
+            one.stop()
 
 
 @pytest.fixture(scope="session")

@@ -105,8 +105,8 @@ def test_a_host_is_read_as_the_guard_reads_it() -> None:
 
 @pytest.mark.parametrize("url", [
     "http://127.0.0.1:8098/", "http://localhost/", "http://x.localhost/", "http://0177.0.0.1/",
-    "http://[fd00::1]/", "https://user@example.com/", "file:///etc/passwd", "http://example.com:6667/",
-    "http://127.1/", "//example.com/", "",
+    "http://[fd00::1]/", "https://user@example.com/", "file:///etc/passwd",
+    "http://example.com:6667/", "http://127.1/", "//example.com/", "",
 ])  # fmt: skip
 def test_inside_and_odd_urls_are_refused(url: str) -> None:
     with pytest.raises(UrlNotAllowed):
