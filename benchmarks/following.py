@@ -2,7 +2,9 @@
 
 import time
 from types import TracebackType
-from typing import Self
+from typing import Any, LiteralString, Self
+
+import psycopg
 
 from benchmarks.stack import Failed, Stack
 
@@ -67,6 +69,7 @@ class Following:
         time.sleep(LOOK_S)
 
     @staticmethod
-    def _one(connection: object, query: str) -> int:
-        row = connection.execute(query).fetchone()  # type: ignore[attr-defined] - see below
+    def _one(connection: psycopg.Connection[Any], query: LiteralString) -> int:
+        row = connection.execute(query).fetchone()
+        assert row is not None, "a head and an aggregate have a row"
         return int(row[0])

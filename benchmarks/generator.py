@@ -1,4 +1,4 @@
-"""The load generator, a process of its own: `python -m benchmarks.generator` with a job on stdin."""
+"""The load generator: `python -m benchmarks.generator`, a process of its own, a job on stdin."""
 
 import asyncio
 import resource

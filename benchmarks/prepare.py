@@ -71,8 +71,8 @@ def give_enterprise(api: Api, organization: str) -> None:
 
 def publish(api: Api, secret: str) -> None:
     api.ask("PUT", f"/v1/secrets/{documents.HOOK_SECRET}", json={"value": secret})
-    for text in documents.ALL:
-        made = api.document("POST", "/v1/workflows", text.encode(), "application/yaml")
+    for text in documents.texts():
+        made = api.document("POST", "/v1/workflows", text, "application/yaml")
         api.post(f"/v1/workflows/{made['id']}/publish", {"draft_version": 1})
 
 

@@ -1,4 +1,4 @@
-"""What the processes of the stack use, from /proc: processor time and memory, with their children."""
+"""What the processes of the stack use, by /proc: processor time and memory, with children."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -52,7 +52,7 @@ def cpu_s(pids: Iterable[int]) -> float:
 
 def pss_mb(pids: Iterable[int]) -> float:
     """Proportional memory: pages that processes share count once over all of them."""
-    return sum(_pss_kb(pid) for pid in pids) / 1024
+    return sum(_pss_kb(pid) for pid in pids) * 1024 / 1_000_000
 
 
 def _pss_kb(pid: int) -> int:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from cli.checks import Finding, Patient
 from cli.expected import known_readers
 from cli.installation import ask_ready
-from cli.readers import find_in
+from cli.readers import find_in, skip_command
 from cli.run_state import RunState
 from libs.common.migrate import POSTGRES_MIN
 from libs.embedded.binaries import NATS_MIN
@@ -77,7 +77,7 @@ def readers(patient: Patient, name: str) -> Finding:
     found = find_in(patient.stores)
     for reader in found:
         if reader.stopped_at is not None:
-            repair = f"repair its cause, or: troth readers skip {reader.reader} --reason '…'"
+            repair = f"repair its cause, or: {skip_command(reader.reader, patient.data)}"
             return Finding(name, "wrong", f"{reader.reader} {reader.how}", repair)
     behind = [reader for reader in found if (reader.lag or 0) > LAG_EVENTS]
     if behind:

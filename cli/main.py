@@ -15,6 +15,7 @@ class Entry(NamedTuple):
 
 COMMANDS = {
     "up": Entry("cli.up:up", "Run everything on this machine."),
+    "demo": Entry("cli.demo.command:demo", "The main job on real parts, killed and proved."),
     "login": Entry("cli.login:login", "Sign in and keep the token for later commands."),
     "init": Entry("cli.init:init", "Write an example workflow file."),
     "apply": Entry("cli.apply:apply", "Check, save and publish workflow files."),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 RETRY_WITHIN_S = 20.0
 RELAY = "relay"
+DEFAULT = Path(".troth")
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class ReaderShown:
 
 
 data_option = click.option(
-    "--data", default=".troth", show_default=True, type=click.Path(path_type=Path),
+    "--data", default=DEFAULT, show_default=True, type=click.Path(path_type=Path),
     help="Folder of the installation.",
 )  # fmt: skip
 
@@ -60,17 +61,24 @@ def readers(context: click.Context, data: Path, as_json: bool) -> None:
         table(("READER", "READS", "POSITION", "HEAD", "LAG", "HOW"), rows)
         for reader in shown:
             if reader.stopped_at is not None:
-                command = f"troth readers skip {reader.reader} --reason '…'"
+                command = skip_command(reader.reader, data)
                 click.echo(f"go on behind event {reader.stopped_at}: {command}", err=True)
     raise SystemExit(1 if any(reader.stopped_at is not None for reader in shown) else 0)
 
 
+def skip_command(reader: str, data: Path) -> str:
+    """What to type to go on behind the event at which a reader stopped."""
+    where = "" if data == DEFAULT else f" --data {data}"
+    return f"troth readers skip {reader} --reason '…'{where}"
+
+
 @readers.command("skip")
 @click.argument("name")
+@click.option("--data", "own", type=click.Path(path_type=Path), help="Folder of the installation.")
 @click.option("--reason", required=True, help="Why; recorded, sealed, in an event.")
 @json_option
 @click.pass_obj
-def skip(data: Path, name: str, reason: str, as_json: bool) -> None:
+def skip(data: Path, name: str, own: Path | None, reason: str, as_json: bool) -> None:
     """Let a stopped reader go on behind the event that stopped it.
 
     NAME is as `troth readers` shows it. The event stays in the log; that it was skipped, and why,
@@ -79,13 +87,14 @@ def skip(data: Path, name: str, reason: str, as_json: bool) -> None:
     from cli.skipping import record_skip
     from cli.store import Stores
 
+    data = own or data
     reader = next((r for r in find(data) if r.reader == name), None)
     if reader is None:
         fail(f"there is no reader {name!r}; `troth readers` lists them")
     if reader.stopped_at is None:
         fail(f"{name} is not stopped: there is nothing to skip")
-    service, _, own = name.partition(".")
-    record_skip(Stores(data), service, own, reader.stopped_at, reason)
+    service, _, short = name.partition(".")
+    record_skip(Stores(data), service, short, reader.stopped_at, reason)
     moved = _moved_on(data, name, reader.stopped_at)
     if as_json:
         say_json({"reader": name, "skipped": reader.stopped_at, "moved_on": moved})

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import pytest
-
 from tests_support.servers import Servers, find_servers
 
 

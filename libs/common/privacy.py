@@ -140,6 +140,11 @@ class KeyRing:
     async def seal(self, owner: str, purpose: str, stream: str, value: Any) -> str:
         return (await self.key(owner, purpose)).seal(value, stream)
 
+    def installation_key(self, purpose: str) -> DataKey:
+        """A key of the installation itself, for what belongs to no organization or person."""
+        secret = HKDFExpand(SHA256(), 32, purpose.encode()).derive(self._kek)
+        return DataKey("instance", purpose, "installation", secret)
+
     def drop(self, owner: str) -> None:
         self._keys.drop(lambda name: name[0] == owner)
 

@@ -25,7 +25,7 @@ from libs.common.inbox import Inbox, LogPage, Page
 from libs.common.keys import GRANTS, ask_identity
 from libs.common.lead import Lease
 from libs.common.messages import Event, Meta, Recorded
-from libs.common.privacy import Fetch, Forgotten, KeyRing
+from libs.common.privacy import DataKey, Fetch, Forgotten, KeyRing
 from libs.common.readers import Projection, Reader, follow_own_log
 from libs.common.relay import Relay, pack
 from libs.common.settings import Settings, secrets_of
@@ -119,32 +119,29 @@ class Service:
             body = dumps(answer(state, version))
             if reveal:
                 body = dumps(msgspec.json.decode(body) | dict.fromkeys(reveal))
-            return key.seal(body, ANSWERS) if key else body
+            return key.seal(body, ANSWERS)
 
         outcome = await self.store.execute(
             decider, stream, command, meta, answer=sealed, beside=beside
         )
         if outcome.replayed:
-            kept = outcome.answer or "{}"
-            body = key.open(kept, ANSWERS) if key and kept.startswith("v1.") else kept
-            return reply(body, outcome.version, replayed=True)
+            kept = key.open(outcome.answer, ANSWERS) if outcome.answer else "{}"
+            return reply(kept, outcome.version, replayed=True)
         await self.seen(outcome)
         body = answer(outcome.state, outcome.version)
         if reveal:
             body = msgspec.json.decode(dumps(body)) | reveal
         return reply(body, outcome.version)
 
-    async def _answer_key(self, meta: Meta) -> Any:
+    async def _answer_key(self, meta: Meta) -> DataKey:
+        """Of the organization or person; the installation's where there is none (yet)."""
         owner = meta.organization if meta.organization != "instance" else meta.actor
-        if meta.command_id is None or not owner.startswith(("org_", "per_")):
-            return None
         purpose = "content" if owner.startswith("org_") else "profile"
-        if purpose not in GRANTS.get(self.name, frozenset()):
-            return None  # a service that seals nothing has only ids and counts in its answers
-        try:
-            return await self.keys.key(owner, purpose)
-        except Forgotten:
-            return None
+        granted = purpose in GRANTS.get(self.name, frozenset())
+        if meta.command_id is not None and granted and owner.startswith(("org_", "per_")):
+            with contextlib.suppress(Forgotten):
+                return await self.keys.key(owner, purpose)
+        return self.keys.installation_key(ANSWERS)
 
     async def seen(self, outcome: Outcome[Any]) -> None:
         """Waits until the service's own views show what was just committed."""

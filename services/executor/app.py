@@ -92,7 +92,7 @@ async def listen(engine: Engine) -> None:
     async def signal(message: Any) -> None:
         run = engine.runs.get(message.data.decode())
         if run is not None and run.version > 0:
-            engine.spawn(run.look_again())
+            engine.spawn(run.heard())
 
     subscriptions = [
         await nc.subscribe(subject_of("workflows"), cb=workflows),

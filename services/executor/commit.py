@@ -59,6 +59,7 @@ class Side(msgspec.Struct):
     owner: str
     reply: str | None
     wait_s: float
+    bare: bool
 
 
 class New(msgspec.Struct):
@@ -168,7 +169,18 @@ async def _own_ones(connection: Any, decisions: list[Decision], out: dict[str, C
 
 def _parameters(decisions: list[Decision], owner: str) -> tuple[str, str, str, str]:
     sides = [
-        Side(d.stream, d.execution, d.org, d.op, d.due_s, d.lease_s, owner, d.reply, d.wait_s)
+        Side(
+            d.stream,
+            d.execution,
+            d.org,
+            d.op,
+            d.due_s,
+            d.lease_s,
+            owner,
+            d.reply,
+            d.wait_s,
+            bare=not d.rows,
+        )
         for d in decisions
     ]
     starts = [New(d.stream, d.org, d.month, d.allowed) for d in decisions if d.month is not None]

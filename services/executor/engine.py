@@ -73,7 +73,7 @@ class Engine:
 
     async def carry(self, run: Run) -> None:
         """Runs an execution in this process until it ends, parks or is lost."""
-        self.runs[run.id] = run
+        self.runs.setdefault(run.id, run)
         telemetry.RUNNING.set(len(self.runs))
         log.debug("execution held", extra={"execution": run.id})
         try:
@@ -183,7 +183,7 @@ class Engine:
             return
         run.leased_until = until
         if version > run.version and not run.committing:
-            self.spawn(run.look_again())
+            self.spawn(run.heard())
 
     async def leave(self) -> None:
         """Drain: nothing new is taken; what runs is committed and handed over."""
@@ -256,12 +256,10 @@ class Engine:
         for inbox in set(inboxes):
             self.spawn(self.bus.nc.publish(inbox, answer))
 
-    async def note_late(self, run: Run, path: str, attempt: int) -> None:
+    async def note_late(self, org: str, execution: str, path: str, attempt: int) -> None:
         """The answer that came after the lease was lost: recorded beside, changes nothing."""
         fact = LateResultRefused(path=path, attempt=attempt, lease="lost")
-        await self.service.append_system(
-            stream_of("late", run.org, run.id), fact, organization=run.org
-        )
+        await self.service.append_system(stream_of("late", org, execution), fact, organization=org)
 
     # -- limits -----------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from faststream.nats import NatsRouter
 from faststream.nats.response import NatsResponse
 
 from libs.common.bus import CausedBy, reply
-from libs.common.errors import NotFound, Rejected
+from libs.common.errors import NotFound
 from libs.common.eventstore import Made, rows, stream_of
 from libs.common.messages import Meta, Recorded
 from libs.common.pages import Page, page_of
@@ -29,6 +29,7 @@ from services.executor.contract import (
     FindExecutions,
     FindTimeline,
     ListConnectors,
+    NothingToResend,
     OpenCall,
     OpenData,
     RecordCall,
@@ -45,10 +46,6 @@ from services.executor.summary import Summary, shown, summary_of
 from services.executor.timeline import entries
 
 CANCEL_SUBJECT = "executor.event.signal"
-
-
-class NothingToResend(Rejected):
-    code = "nothing-to-resend"
 
 
 def router(engine: Engine, starts: Starts) -> NatsRouter:

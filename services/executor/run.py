@@ -1,64 +1,36 @@
-"""One execution in this process: drives the walk, collects facts, commits them in their order."""
+"""One execution in this process: walks its document, does its effects, ends or parks it."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import msgspec
 
-from libs.common.eventstore import rows, stream_of
-from libs.common.messages import Event, Meta, Recorded
+from libs.common.messages import Meta, Recorded
 from libs.common.privacy import DataKey
 from libs.language import format_rfc3339
 from libs.language.document import Document, UsesStep, WaitStep
 from services.executor import effects, waits
-from services.executor.commit import LEASE_S, Committed, Decision
-from services.executor.contract import (
-    CancelRequested,
-    ExecutionFinished,
-    ExecutionProgressed,
-    ExecutionStarted,
-    ResultFact,
-)  # fmt: skip
-from services.executor.domain import (
-    Absent,
-    Ended,
-    Going,
-    Sealed,
-    StepFailed,
-    error_fact,
-    evolve,
+from services.executor.contract import ExecutionFinished, ExecutionStarted
+from services.executor.domain import Absent, Ended, Going, StepFailed, error_fact, evolve
+from services.executor.facts import (
+    EVENT_BYTES_MAX,
+    VALUE_BYTES_MAX,
+    Committing,
+    Facts,
+    Lost,
 )  # fmt: skip
 from services.executor.interpret import MISSING, Parked, Scope, Walk
 
 log = logging.getLogger(__name__)
 RESULTS_MAX = 100
 FLUSH_S = 0.05
-VALUE_BYTES_MAX = 262_144
-PENDING_BYTES_MAX = 400_000
 
 
-class Lost(Exception):
-    """This process no longer holds the execution; somebody else goes on or went on."""
-
-
-class Refused(Exception):
-    """The start was not admitted: the quota is used up."""
-
-
-class Duplicate(Exception):
-    """The execution had been started before."""
-
-
-class Around(Protocol):
+class Around(Committing, Protocol):
     """What a run needs of the executor."""
-
-    async def commit(self, decision: Decision) -> Committed: ...
-
-    async def events_since(self, stream: str, version: int) -> list[Recorded]: ...
 
     async def evaluate(self, what: Any, scope: Scope, clock: str) -> Any: ...
 
@@ -70,43 +42,24 @@ class Around(Protocol):
     def answer_end(self, run: "Run", finished: ExecutionFinished, inboxes: list[str],
                    output: Any) -> None: ...  # fmt: skip
 
-    async def note_late(self, run: "Run", path: str, attempt: int) -> None: ...
 
+class Run(Facts):
+    """`Host` of a walk: gives it what was recorded, and takes what it finds out."""
 
-class Run:
-    """`Host` of a walk. Facts wait in `pending` until a commit takes them, one commit at a time."""
+    around: Around
 
     def __init__(
         self, around: Around, org: str, execution: str, document: Document, key: DataKey,
         meta: Meta, *, started: ExecutionStarted | None = None, state: Going | None = None,
         version: int = 0, names: dict[str, Any],
     ) -> None:  # fmt: skip
-        self.around, self.org, self.id, self.document = around, org, execution, document
-        self.key, self.meta, self.names = key, meta, names
-        self.stream = stream_of("execution", org, execution)
-        self.state = state or Going(_the(started))
-        self.version = version
-        self.unsaid = started
-        self.month: str | None = None
-        self.allowed = 0
-        self.reply: str | None = None
-        self.wait_s = 0.0
-        self.on_started: Callable[[], None] = lambda: None
-        self.leased_until = time.monotonic() + LEASE_S
-        self.began = time.monotonic()
-        self.cancelling = self.leaving = False
-        self._broken: Exception | None = None
-        self.pending: list[Event] = []
-        self._results: list[ResultFact] = []
-        self._values: list[Any] = []
-        self._values_bytes = 0
-        self._flushed = time.monotonic()
-        self._turn = asyncio.Lock()
-        self._opened: dict[str, Any] = {}
-        self._background: asyncio.Task[None] | None = None
+        state = state or Going(_the(started))
+        super().__init__(around, org, execution, key, meta, state, version, started)
+        self.document, self.names = document, names
+        self.on_cancel = self.begin_cancel
+        self.cancelling = self.leaving = self.ended = False
         self._walk: asyncio.Task[Any] | None = None
         self.effects_count = len(self.state.effects)
-        self.steps_count = self.state.steps
 
     # -- the host of the walk ---------------------------------------------------------------
 
@@ -115,21 +68,7 @@ class Run:
 
     def recorded(self, path: str) -> Any:
         found = self.state.results.get(path)
-        return MISSING if found is None else self._open(found)
-
-    def _open(self, sealed: Sealed) -> Any:
-        if sealed.values not in self._opened:
-            if len(self._opened) > 32:
-                self._opened.clear()
-            self._opened[sealed.values] = self.key.open(sealed.values, self.stream)
-        opened = self._opened[sealed.values]
-        return opened if sealed.index is None else opened[sealed.index]
-
-    def open(self, sealed: str) -> Any:
-        return self.key.open(sealed, self.stream)
-
-    def seal(self, value: Any) -> str:
-        return self.key.seal(value, self.stream)
+        return MISSING if found is None else self.open_result(found)
 
     async def evaluate(self, what: Any, scope: Scope, clock: datetime) -> Any:
         return await self.around.evaluate(what, scope, format_rfc3339(clock))
@@ -139,26 +78,9 @@ class Run:
         budget = self.document.budget_steps
         if budget is not None and self.steps_count > budget:
             raise StepFailed("budget-exceeded", f"more than {budget} steps", path)
-        late = time.monotonic() - self._flushed > FLUSH_S and len(self._results) > 1
-        if len(self._results) >= RESULTS_MAX or late or self._values_bytes > PENDING_BYTES_MAX:
-            await self._flush_behind()
-
-    def note_now(self, path: str, kind: str, since: datetime, value: Any) -> None:
-        size = len(msgspec.json.encode(value))
-        if size > VALUE_BYTES_MAX:
-            raise StepFailed(
-                "output-too-large", f"value of {size} bytes; limit value_bytes {VALUE_BYTES_MAX}",
-                path,
-            )  # fmt: skip
-        self._results.append(
-            ResultFact.model_construct(
-                path=path, kind=kind, status="done", started_at=since, ended_at=self.now(),
-                bytes=size,
-            )
-        )  # fmt: skip
-        self._values.append(value)
-        self._values_bytes += size
-        self.steps_count += 1
+        late = time.monotonic() - self.flushed_at > FLUSH_S and self.waiting > 1
+        if self.waiting >= RESULTS_MAX or late or self.full:
+            await self.flush_behind()
 
     async def effect(self, step: UsesStep, path: str, scope: Scope) -> Any:
         return await effects.carry_out(self, step, path, scope)
@@ -166,120 +88,20 @@ class Run:
     async def wait(self, step: WaitStep, path: str, scope: Scope) -> Any:
         return await waits.wait(self, step, path, scope)
 
-    # -- committing ---------------------------------------------------------------------------
-
-    async def _flush_behind(self) -> None:
-        """Commits what there is without holding the walk up; two at once never."""
-        self._flushed = time.monotonic()
-        if self._background is not None:
-            await self._background
-        self._background = asyncio.create_task(self._flush_quietly())
-
-    async def _flush_quietly(self) -> None:
-        """What goes wrong here is met again by the next commit."""
-        try:
-            await self.flush()
-        except (Lost, Refused, Duplicate) as error:
-            self._broken = error
-
-    async def flush(
-        self, *events: Event, op: str = "keep", due_s: float = 0.0, leased: bool = True
-    ) -> Committed:
-        """Commits everything pending and `events`; returns when it is durable.
-
-        Raises Lost, Duplicate (the start had come before), Refused (no quota).
-        """
-        self.pending.extend(events)
-        async with self._turn:
-            self._flushed = time.monotonic()
-            if self._broken is not None:
-                raise self._broken
-            batch, first = self._take()
-            if not batch and op == "keep" and leased:
-                return Committed("won")
-            while True:
-                done = await self.around.commit(self._decision(batch, op, due_s, leased))
-                if done.status == "won":
-                    break
-                if done.status == "quota":
-                    raise Refused
-                if first:
-                    raise Duplicate
-                await self._meanwhile(batch)
-        self._carried(batch, leased)
-        if first:
-            self.on_started()
-        if done.queued:
-            raise Lost
-        return done
-
-    def _take(self) -> tuple[list[Event], bool]:
-        batch: list[Event] = []
-        first = self.unsaid is not None
-        if self.unsaid is not None:
-            batch.append(self.unsaid)
-            self.unsaid = None
-        if self._results:
-            batch.append(
-                ExecutionProgressed.model_construct(
-                    results=self._results, values=self.seal(self._values),
-                    budget_used=self.steps_count,
-                )
-            )  # fmt: skip
-            self._results, self._values, self._values_bytes = [], [], 0
-        batch += self.pending
-        self.pending = []
-        return batch, first
-
-    def _decision(self, batch: list[Event], op: str, due_s: float, leased: bool) -> Decision:
-        first = self.version == 0
-        return Decision(
-            self.stream, self.id, self.org, rows(self.stream, self.version + 1, batch, self.meta),
-            op, due_s, LEASE_S if leased else 0.0, self.reply if first else None,
-            self.wait_s, self.month if first else None, self.allowed,
-        )  # fmt: skip
-
-    def _carried(self, batch: list[Event], leased: bool) -> None:
-        self.version += len(batch)
-        for event in batch:
-            if not isinstance(event, ExecutionStarted | ExecutionProgressed | ExecutionFinished):
-                evolve(self.state, event)
-        if leased:
-            self.leased_until = time.monotonic() + LEASE_S
-
-    async def _meanwhile(self, batch: list[Event]) -> None:
-        """Somebody wrote first: a cancel is taken in, anything else means that we lost it."""
-        came = await self.around.events_since(self.stream, self.version)
-        for recorded in came:
-            event = recorded.event()
-            if not isinstance(event, CancelRequested):
-                for late in batch:
-                    if isinstance(late, effects.EffectEnded):
-                        await self.around.note_late(self, late.path, late.attempt)
-                raise Lost
-            evolve(self.state, event)
-            self.version += 1
-        self.begin_cancel()
-
     # -- the life of the run --------------------------------------------------------------------
 
-    @property
-    def committing(self) -> bool:
-        return self._turn.locked()
-
     def begin_cancel(self) -> None:
-        if not self.cancelling and self.state.cancel is not None:
+        if not self.cancelling:
             self.cancelling = True
             if self._walk is not None:
                 self._walk.cancel()
 
-    async def look_again(self) -> None:
-        """A renewal or a signal says that the stream went on: reads what came."""
-        async with self._turn:
-            try:
-                await self._meanwhile([])
-            except Lost:
-                self.abandon()
+    async def heard(self) -> None:
+        """A renewal or a signal says that the stream went on."""
+        try:
+            await self.look_again()
+        except Lost:
+            self.abandon()
 
     def leave(self) -> None:
         """The process ends: what is known is committed and the lease given back."""
@@ -313,15 +135,17 @@ class Run:
             async with asyncio.timeout(self._time_left()):
                 output = await self._walk
         except Parked as parked:
+            await self.settled()
             due_s = max(0.0, (parked.due - self.now()).total_seconds())
             await self.flush(due_s=min(due_s, self._time_left() or due_s), leased=False)
         except StepFailed as failure:
-            await self._settled()
+            await self.settled()
             await self._finish("failed", failure, None)
         except TimeoutError:
+            await self.settled()
             await self._finish("failed", StepFailed("timeout", "the execution took too long"), None)
         except asyncio.CancelledError:
-            await self._settled()
+            await self.settled()
             if self.leaving:
                 await self.flush(due_s=0.0, leased=False)
             elif self.cancelling:
@@ -329,12 +153,8 @@ class Run:
             else:
                 raise Lost from None
         else:
-            await self._settled()
+            await self.settled()
             await self._finish("succeeded", None, output)
-
-    async def _settled(self) -> None:
-        if self._background is not None:
-            await self._background
 
     def _time_left(self) -> float | None:
         if self.document.timeout_s is None:
@@ -350,8 +170,9 @@ class Run:
             outcome, failure, body = "failed", too_large, None
         if self.state.cancel is not None and outcome != "cancelled":
             outcome, failure, body = "cancelled", None, None
-        results, values = self._results, self._values
-        self._results, self._values = [], []
+        if self.values_bytes + len(body or b"") > EVENT_BYTES_MAX:
+            await self.flush()
+        results, values = self.take_results()
         finished = ExecutionFinished.model_construct(
             workflow_id=self.state.started.workflow_id, outcome=outcome, rollback="none",
             error=failure and error_fact(failure, self.seal(failure.message)), results=results,
@@ -360,6 +181,7 @@ class Run:
             output_bytes=len(body or b""), duration_ms=self._duration_ms(),
             steps_count=self.steps_count, effects_count=self.effects_count,
         )  # fmt: skip
+        self.ended = True
         done = await self.flush(finished, op="end", leased=False)
         self.around.answer_end(self, finished, done.replies, output)
 

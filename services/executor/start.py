@@ -23,6 +23,7 @@ from libs.language import ExpressionError, format_rfc3339
 from libs.language.schema import validate_input
 from services.executor.contract import (
     ExecutionStarted,
+    HookNotFound,
     RuleBroken,
     TriggerCallRefused,
     TriggerCallRepeated,
@@ -32,16 +33,13 @@ from services.executor.contract import (
 from services.executor.documents import Published
 from services.executor.domain import Ended, Going
 from services.executor.engine import Engine, month
-from services.executor.run import Duplicate, Refused, Run, going
+from services.executor.facts import Duplicate, Refused
+from services.executor.run import Run, going
 from services.executor.work import PURPOSE, Start, StartAnswer, decode_start, encode
 
 log = logging.getLogger(__name__)
 PLACE_S = 2.0
 COMMIT_S = 1.0
-
-
-class HookNotFound(NotFound):
-    code = "hook-not-found"
 
 
 class Starts:
@@ -153,9 +151,13 @@ class Starts:
         if start.respond == "result":
             run.reply, run.wait_s = start.reply, start.wait_s
         told = StartAnswer("started", start.execution, start.call)
-        only_ack = start.respond == "result"
-        run.on_started = lambda: self.engine.spawn(answer(None if only_ack else told)) and None
+        run.on_started = lambda: self._started(run, start, answer, told)
         await self._carried(start, run, answer)
+
+    def _started(self, run: Run, start: Start, answer: Any, told: StartAnswer) -> None:
+        """The start is durable; who waits for the result is told too, unless it is there."""
+        said = None if run.ended and start.respond == "result" else told
+        self.engine.spawn(answer(said))
 
     async def _carried(self, start: Start, run: Run, answer: Any) -> None:
         try:

@@ -7,12 +7,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.fields import (
-    AnyJson,
     Count,
     Flag,
     Moment,
     Name,
     OrganizationId,
+    PlainJson,
     SealedJson,
     Version,
     WorkflowId,
@@ -39,7 +39,7 @@ published = Table(
     column("org", OrganizationId),
     column("name", Name),
     column("document", SealedJson),
-    column("triggers", AnyJson),
+    column("triggers", PlainJson),
 )
 states = Table(
     "workflow_states",

@@ -20,13 +20,15 @@ from services.executor.work import SUBJECT, Start, StartAnswer, decode_answer, e
 from services.workflows.app import SCHEMA as WORKFLOWS
 from services.workflows.app import build as build_workflows
 from services.workflows.contract import (
-    DraftWorkflow, PublishWorkflow, SetVariable, StoreSecret,
+    DraftWorkflow,
+    PublishWorkflow,
+    SetVariable,
+    StoreSecret,
 )  # fmt: skip
 from tests_support.servers import Servers
 
 EVERYTHING = frozenset(
-    "workflows:read workflows:edit workflows:publish secrets:manage triggers:read triggers:resend"
-    " executions:read executions:start executions:control payloads:read usage:read".split()
+    ["workflows:read", "workflows:edit", "workflows:publish", "secrets:manage", "triggers:read", "triggers:resend", "executions:read", "executions:start", "executions:control", "payloads:read", "usage:read"]
 )
 
 
@@ -43,6 +45,7 @@ class Bed:
     fetch: Any
     org: str
     waiting: dict[str, "asyncio.Future[StartAnswer]"]
+    results: set[str]
 
     @property
     def meta(self) -> Meta:
@@ -80,6 +83,8 @@ class Bed:
         inbox = f"_INBOX_gateway.starts.{call}"
         future: asyncio.Future[StartAnswer] = asyncio.get_running_loop().create_future()
         self.waiting[inbox] = future
+        if respond == "result":
+            self.results.add(inbox)
         start = Start(
             kind="webhook", organization=self.org,
             execution=ids.derived("exe", self.org, "hook", path, key or call), call=call,
@@ -126,15 +131,18 @@ async def make_bed(servers: Servers, *, allow: str = "", executors: int = 1) -> 
     bus = Bus(servers.nats_url, "gateway", "gateway", PASSWORD)
     await bus.start()
     waiting: dict[str, asyncio.Future[StartAnswer]] = {}
+    results: set[str] = set()
 
     async def answered(message: Any) -> None:
-        future = waiting.get(message.subject)
+        future, said = waiting.get(message.subject), decode_answer(message.data)
+        if said.status == "started" and message.subject in results:
+            return
         if future is not None and not future.done():
-            future.set_result(decode_answer(message.data))
+            future.set_result(said)
 
     await bus.nc.subscribe("_INBOX_gateway.starts.*", cb=answered)
     bed = Bed(servers, settings, workflows, [], bus, KeyRing(settings.kek_bytes, fetch), fetch,
-              ids.new("org"), waiting)  # fmt: skip
+              ids.new("org"), waiting, results)  # fmt: skip
     for _ in range(executors):
         await bed.add_executor()
     return bed

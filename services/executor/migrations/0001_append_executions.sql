@@ -38,6 +38,15 @@ begin
   winners := coalesce(winners, '{}');
   return query select 'quota'::text, r, 0::bigint, null::text from unnest(refused) r;
   return query select 'won'::text, w, coalesce(m, 0), null::text from unnest(winners, numbers) u(w, m);
+  -- Without events only the timer moves, and only while the sender holds it.
+  return query
+  with bare as (update timers t set due_at = now() + make_interval(secs => s.due_s),
+      leased_until = now() + make_interval(secs => s.lease_s),
+      owner = case when s.lease_s > 0 then s.owner end
+    from json_to_recordset(sides) as s(stream text, execution text, due_s float8, lease_s float8,
+      owner text, bare bool)
+    where s.bare and t.execution = s.execution and t.owner = s.owner returning s.stream)
+  select 'won'::text, b.stream, 0::bigint, null::text from bare b;
   return query
   with s as materialized (select * from json_to_recordset(sides) as r(stream text, execution text,
       org text, op text, due_s float8, lease_s float8, owner text, reply text, wait_s float8)

@@ -31,7 +31,7 @@ class NothingToPublish(Rejected):
     code = "nothing-to-publish"
 
 
-class LimitReached(Rejected):
+class LimitReached(Conflict):
     """An organization has as many of these as it may have; `limit` in extra."""
 
     code = "limit-reached"

@@ -35,6 +35,7 @@ def _without_the_head_lock(place: Place) -> None:
     place.sql("ledger", "create sequence drawn")
     place.sql("ledger", "grant usage on sequence drawn to ledger_append")
     place.sql("ledger", unguarded.replace("%", "%%"))
+    place.sql("ledger", "update heads set n = 100")
 
 
 @pytest.mark.parametrize("guarded", [True, False])
@@ -113,6 +114,10 @@ async def _moves_the_bookmark_first(relay: Relay) -> bool:
     if not events:
         return False
     relay.published = events[-1].sequence
+    async with relay.store.database.work() as connection:
+        await connection.execute(
+            text("update readers set n = :n where name = 'relay'"), {"n": relay.published}
+        )
     await relay.bus.js.publish_async(
         subject_of(relay.service), encode_batch(events), headers={INCARNATION: str(incarnation)}
     )

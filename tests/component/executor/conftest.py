@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 
 import pytest
-
 from tests_support.engines import Bed, make_bed
 from tests_support.servers import Servers
 

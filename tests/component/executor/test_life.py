@@ -2,13 +2,19 @@
 
 import asyncio
 
-from libs.common.testing import eventually
-from services.executor.contract import (
-    CancelExecution, FindCalls, FindExecution, FindExecutions, FindTimeline, OpenData,
-)  # fmt: skip
-from tests.fakes.receiver import Answer, Receiver
 from tests_support.engines import Bed, make_bed
 from tests_support.servers import Servers
+
+from libs.common.testing import eventually
+from services.executor.contract import (
+    CancelExecution,
+    FindCalls,
+    FindExecution,
+    FindExecutions,
+    FindTimeline,
+    OpenData,
+)  # fmt: skip
+from tests.fakes.receiver import Answer, Receiver
 
 SUMS = """
 troth: 1

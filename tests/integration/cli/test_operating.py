@@ -100,11 +100,11 @@ def test_a_stopped_reader_goes_on_behind_an_event_once_that_is_recorded(installa
     shown = installation.run("readers", "--data", data)
     assert shown.returncode == 1
     assert "ValidationError" in shown.stdout
-    assert "troth readers skip workflows.catalogue" in shown.stderr
+    assert f"troth readers skip workflows.catalogue --reason '…' --data {data}" in shown.stderr
     assert installation.run("doctor", "--data", data).returncode == 1
 
     skipped = installation.run(
-        "readers", "--data", data, "skip", "workflows.catalogue", "--reason", "made by hand"
+        "readers", "skip", "workflows.catalogue", "--reason", "made by hand", "--data", data
     )
 
     assert skipped.returncode == 0, skipped.stderr

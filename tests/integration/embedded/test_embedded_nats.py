@@ -163,7 +163,7 @@ def test_streams_and_messages_are_there_after_a_restart(tmp_path: Path, how: str
 async def test_a_message_over_the_limit_is_refused() -> None:
     with temporary_nats() as server:
         client = await nats.connect(server.url("test"))
-        assert client.max_payload == 1_048_576
+        assert client.max_payload == 4_194_304
         with pytest.raises(nats.errors.MaxPayloadError):
             await client.publish("large", bytes(1_048_577))
         await client.close()

@@ -1,0 +1,136 @@
+"""The workloads W1, W2, W3 and W5: what is sent, what is waited for, what it cost."""
+
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks import load
+from benchmarks.figures import percentile
+from benchmarks.following import Following
+from benchmarks.generator import Done
+from benchmarks.prepare import Prepared
+from benchmarks.stack import Stack
+
+UNANSWERED = 64
+"""The door lets so many starts of an organization wait for their answer."""
+WITHIN_S = 300.0
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is sent; `quick` is for a run under a minute and its figures say little."""
+
+    seconds: float
+    warm_up: int
+    burst: int
+    calls: int
+    items: int
+    waiting: int
+    idle_s: float
+    floor_s: float
+
+
+FULL = Sizes(8.0, 400, 5000, 5, 1000, 1000, 10.0, 3.0)
+QUICK = Sizes(2.0, 50, 500, 3, 1000, 200, 3.0, 1.0)
+
+
+class Workloads:
+    """Run one after the other; what each used of the processors is kept apart."""
+
+    def __init__(self, stack: Stack, prepared: Prepared, sizes: Sizes) -> None:
+        self.stack, self.prepared, self.sizes = stack, prepared, sizes
+        self.executions = 0
+
+    def answers(self) -> dict[str, Any]:
+        """W1: one call, one answer, at three concurrencies."""
+        requests = self.prepared.requests("bench-answer", 21)
+        self._send(requests, 16, 200, count=self.sizes.warm_up)
+        found: dict[str, Any] = {}
+        for connections in (1, 16, UNANSWERED):
+            done, used = self._measured(
+                lambda c=connections: self._send(requests, c, 200, seconds=self.sizes.seconds),
+                lambda done: done.answered,
+            )
+            times = sorted(done.latencies_ms)
+            found[f"c{connections}"] = {
+                "per_s": done.answered / (done.ended - done.began),
+                "p50_ms": percentile(times, 50), "p95_ms": percentile(times, 95),
+                "p99_ms": percentile(times, 99), "max_ms": times[-1],
+                "executions": done.answered, "generator_cpu_ms": _each(done), "cpu_ms": used,
+            }  # fmt: skip
+        return found
+
+    def burst(self) -> dict[str, Any]:
+        """W2: accepted as fast as the door takes them, until committed and until audited."""
+        requests = self.prepared.requests("bench-burst", 7)
+        return self._all_at_once(requests, self.sizes.burst)
+
+    def loop(self) -> dict[str, Any]:
+        """W3: a thousand items, one step each, one call."""
+        request = self.prepared.requests("bench-loop", self.sizes.items)[:1]
+        self._send(request, 1, 200, count=1)
+        done, used = self._measured(
+            lambda: self._send(request, 1, 200, count=self.sizes.calls), lambda done: done.answered
+        )
+        seconds = [ms / 1000 for ms in done.latencies_ms]
+        return {
+            "s": statistics.median(seconds), "calls_s": seconds, "executions": done.answered,
+            "generator_cpu_ms": _each(done), "cpu_ms": used,
+        }  # fmt: skip
+
+    def waiting(self) -> dict[str, Any]:
+        """W5: all wait five seconds at once; from the first start until the last has ended."""
+        requests = self.prepared.requests("bench-waiting", 1)
+        found = self._all_at_once(requests, self.sizes.waiting)
+        return {"s": found.pop("committed_s")} | found
+
+    # -- what they share ----------------------------------------------------------------------
+
+    def _all_at_once(self, requests: list[str], count: int) -> dict[str, Any]:
+        moments: dict[str, float] = {}
+
+        def send() -> Done:
+            with Following(self.stack) as following:
+                sending = load.Generator(
+                    self.prepared.address, requests, UNANSWERED, count=count
+                )  # fmt: skip
+                try:
+                    moments["committed"] = following.wait_finished(count, WITHIN_S)
+                    moments["audited"] = following.wait_audited(WITHIN_S)
+                    done = sending.take(202)
+                finally:
+                    sending.end()
+            self.executions += count
+            return done
+
+        done, used = self._measured(send, lambda _: count)
+        committed, audited = (moments[name] - done.began for name in ("committed", "audited"))
+        return {
+            "committed_per_s": count / committed, "audited_per_s": count / audited,
+            "committed_s": committed, "audited_s": audited,
+            "accepted_per_s": count / (done.ended - done.began), "executions": count,
+            "generator_cpu_ms": _each(done), "cpu_ms": used,
+        }  # fmt: skip
+
+    def _send(self, requests: list[str], connections: int, status: int, **much: Any) -> Done:
+        done = load.run(self.prepared.address, requests, connections, status, **much)
+        self.executions += done.answered
+        return done
+
+    def _measured(
+        self, work: Callable[[], Done], count: Callable[[Done], int]
+    ) -> tuple[Done, dict[str, float]]:
+        """With the processor time in ms that each part used per execution, audit included."""
+        before = self.stack.cpu_s()
+        with Following(self.stack) as following:
+            done = work()
+            following.look()
+            following.wait_audited(WITHIN_S)
+        after = self.stack.cpu_s()
+        each = {name: (after[name] - before[name]) * 1000 / count(done) for name in after}
+        return done, each | {"total": sum(each.values())}
+
+
+def _each(done: Done) -> float:
+    return done.cpu_s * 1000 / done.answered

@@ -1,0 +1,143 @@
+"""Reads the facts from the databases and from the streams of the bus."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import nats
+import psycopg
+from nats.js.errors import NotFoundError
+
+from libs.common import ids
+from libs.common.messages import decode_batch
+from tests.chaos.facts import Event, Facts, Number, Producer
+from tests.chaos.stack import Stack
+
+PRODUCERS = ("identity", "workflows", "executor", "billing", "subscriptions")
+AT_ONCE = 32
+Rows = Callable[..., list[tuple[Any, ...]]]
+LOG = """
+select n, id::text, stream, version, type{more} from log where n <= %s order by n
+"""
+MORE = """, data ->> 'path', (data ->> 'attempt')::int, data ->> 'outcome',
+  coalesce(data -> 'error' ->> 'type', ''), data ->> 'idempotency_key',
+  coalesce((select array_agg(r ->> 'path') from json_array_elements(
+    case when json_typeof(data -> 'results') = 'array' then data -> 'results' else '[]' end) r), '{}')
+"""
+AUDITED = "select number, id from entries where producer = %s and number <= %s order by 1"
+UNFINISHED = """
+select count(*) from log s where s.type = 'executor.event.execution-started' and not exists (
+  select 1 from log f where f.stream = s.stream and f.type = 'executor.event.execution-finished')
+"""
+TAKEN = "select coalesce(max(n), 0) from readers where name = %s"
+
+
+def number(n: int, event_id: str) -> Number:
+    """Of an event by the UUID of its log, with the id that everybody else sees."""
+    return Number(n, ids.public("evt", UUID(event_id)))
+
+
+def producer_log(rows: Rows, service: str, head: int) -> list[Event]:
+    """The log up to a number; the executor's events with what the checker asks of them."""
+    more = MORE if service == "executor" else ""
+    found = rows(service, LOG.replace("{more}", more), head)
+    return [
+        Event(row[0], number(row[0], row[1]).id, *row[2:5])
+        if not more
+        else Event(
+            row[0], number(row[0], row[1]).id, *row[2:8], row[8] or None, row[9], tuple(row[10])
+        )
+        for row in found
+    ]  # fmt: skip
+
+
+def audited(rows: Rows, producer: str, head: int) -> list[Number]:
+    return [Number(n, event_id) for n, event_id in rows("audit", AUDITED, producer, head)]
+
+
+def head_of(rows: Rows, service: str) -> int:
+    return rows(service, "select n from heads")[0][0]
+
+
+def behind(rows: Rows) -> list[str]:
+    """What is not done yet: executions, the relay, audit, the meter, the list."""
+    said: list[str] = []
+    if unfinished := rows("executor", UNFINISHED)[0][0]:
+        said.append(f"{unfinished} executions unfinished")
+    for name in PRODUCERS:
+        head = head_of(rows, name)
+        for where, reader in (("audit", f"trail_{name}"), (name, "relay")):
+            if (left := head - rows(where, TAKEN, reader)[0][0]) > 0:
+                said.append(f"{reader} of {where} {left} behind")
+    head = head_of(rows, "executor")
+    for where, reader in (("executor", "executions"), ("billing", "metering")):
+        if (left := head - rows(where, TAKEN, reader)[0][0]) > 0:
+            said.append(f"{reader} of {where} {left} behind")
+    return said
+
+
+def _taken(rows: Rows, producer: str, head: int) -> bool:
+    relayed = rows(producer, TAKEN, "relay")[0][0]
+    return min(relayed, rows("audit", TAKEN, f"trail_{producer}")[0][0]) >= head
+
+
+def collect(stack: Stack, acknowledged: Any, requests: Any) -> Facts:
+    """Called once `behind` is empty. Logs go on (the gateway tells of its calls), so each is
+    judged up to the head that it has now."""
+    rows = stack.rows
+    heads = {name: head_of(rows, name) for name in PRODUCERS}
+    stack.wait_a_while(lambda: all(_taken(rows, name, heads[name]) for name in PRODUCERS), 10)
+    producers: dict[str, Producer] = {}
+    for name, head in heads.items():
+        producers[name] = Producer(
+            producer_log(rows, name, head), head,
+            relayed=min(head, rows(name, TAKEN, "relay")[0][0]),
+            published=asyncio.run(published(stack, name, head)),
+            audited=audited(rows, name, head),
+        )  # fmt: skip
+    due = "select execution, extract(epoch from due_at - now())::float8 from timers"
+    used = rows("billing", "select coalesce(sum(executions), 0)::int from used")
+    return Facts(
+        acknowledged, producers, requests, dict(rows("executor", due)),
+        dict(rows("executor", "select execution, outcome from executions")), used[0][0],
+    )  # fmt: skip
+
+
+async def published(stack: Stack, service: str, head: int) -> list[Number]:
+    """Every event in the stream of a service, in the order of the stream, read as that service."""
+    secret = stack.installation.secrets.nats[service]
+    connection = await nats.connect(
+        stack.installation.nats_url, user=service, password=secret,
+        inbox_prefix=f"_INBOX_{service}".encode(),
+    )  # fmt: skip
+    try:
+        js = connection.jetstream()
+        state = (await js.stream_info(service.upper())).state
+        found: list[Number] = []
+        for first in range(state.first_seq, state.last_seq + 1, AT_ONCE):
+            upto = min(first + AT_ONCE, state.last_seq + 1)
+            messages = await asyncio.gather(
+                *(js.get_msg(service.upper(), seq) for seq in range(first, upto)),
+                return_exceptions=True,
+            )
+            for message in messages:
+                if isinstance(message, NotFoundError):
+                    continue
+                if isinstance(message, BaseException):
+                    raise message
+                for event in decode_batch(message.data or b"[]"):
+                    found.append(number(event.sequence, event.id))
+        return [one for one in found if one.n <= head]
+    finally:
+        await connection.close()
+
+
+def scratch_rows(dsn_of: Callable[[str], str]) -> Rows:
+    """Reads databases elsewhere, as the functions here want it."""
+
+    def rows(service: str, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        with psycopg.connect(dsn_of(service)) as connection:
+            return connection.execute(sql.encode(), values).fetchall()
+
+    return rows

@@ -1,0 +1,153 @@
+"""A whole installation in this process, as `troth up` starts it; signed in, on a big plan."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+
+from cli.environment import Wanted
+from cli.installation import Installation, ask_ready
+from libs.embedded.children import CannotStart
+from libs.embedded.folder import DataFolder
+from libs.embedded.postgres import SUPERUSER
+
+PASSWORD = "correct horse battery 9"
+EMAIL = "ada@example.com"
+READY_S = 60.0
+POLL_S = 0.05
+
+
+@dataclass
+class Stack:
+    """`poll` restarts what died: nothing comes back while nobody calls it."""
+
+    installation: Installation
+    api: httpx.Client
+    org: str = ""
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        return self.installation.address
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """By the name of the part: postgres, nats, services, executor-1, gateway."""
+        found = self.installation.supervisor.pids()
+        return {name: pid for name, pid in found.items() if pid is not None}
+
+    def poll(self) -> None:
+        for note in self.installation.poll():
+            self.notes.append(f"{note.name} {note.what}: {note.detail}")
+
+    def wait(self, look: Callable[[], bool], what: str, within_s: float = READY_S) -> float:
+        """Keeps the processes running until `look` is true; how long that took."""
+        begun = time.monotonic()
+        if not self.wait_a_while(look, within_s):
+            raise TimeoutError(f"not within {within_s:g} s: {what}; {self.notes[-5:]}")
+        return time.monotonic() - begun
+
+    def wait_a_while(self, look: Callable[[], bool], within_s: float) -> bool:
+        """The same; False when it did not come true."""
+        deadline = time.monotonic() + within_s
+        while not look():
+            if time.monotonic() > deadline:
+                return False
+            self.poll()
+            time.sleep(POLL_S)
+        return True
+
+    def ready(self) -> bool:
+        ports = self.installation.ports
+        plans = self.installation.plans
+        return all(ask_ready(ports[f"ops-{plan.name}"])[0] for plan in plans)
+
+    def dsn(self, service: str) -> str:
+        """Its database, read as the superuser: no row security stands in the way."""
+        password = self.installation.secrets.postgres
+        port = self.installation.ports["postgres"]
+        return f"postgresql://{SUPERUSER}:{password}@127.0.0.1:{port}/troth_{service}"
+
+    def rows(self, service: str, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.dsn(service), connect_timeout=3) as connection:
+            return connection.execute(sql.encode(), values).fetchall()
+
+    def kill(self, name: str, signal_number: int) -> int:
+        pid = self.pids[name]
+        os.kill(pid, signal_number)
+        return pid
+
+    # -- over HTTP ---------------------------------------------------------------------------
+
+    def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
+        return self.api.request(method, path, **more)
+
+    def done(self, method: str, path: str, **more: Any) -> Any:
+        """Asks, and fails with the answer when it is a refusal."""
+        answer = self.ask(method, path, **more)
+        assert answer.status_code < 300, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer.json() if answer.content else None
+
+    def hook(self, path: str, body: Any, **headers: str) -> httpx.Response:
+        return self.api.post(f"/hooks/{self.org}/{path}", json=body, headers=headers)
+
+    def publish(self, document: str) -> str:
+        made = self.done(
+            "POST", "/v1/workflows", content=document,
+            headers={"content-type": "application/yaml"},
+        )  # fmt: skip
+        assert not made.get("problems"), made["problems"]
+        self.done("POST", f"/v1/workflows/{made['id']}/publish", json={"draft_version": 1})
+        return made["id"]
+
+    def sign_up(self) -> None:
+        token = self.installation.secrets.operator_token
+        person = {"name": "Ada", "email": EMAIL, "password": PASSWORD}
+        self.done("POST", "/v1/instance/setup", json={"token": token} | person)
+        session = {"email": EMAIL, "password": PASSWORD, "as": "token"}
+        signed_in = self.done("POST", "/v1/sessions", json=session)
+        self.api.headers["Authorization"] = f"Bearer {signed_in['token']}"
+        self.org = self.done("GET", "/v1/me")["organizations"][0]["id"]
+
+    def use_big_plan(self) -> None:
+        """The account is opened by an event, so it is there a moment after the organization."""
+        self.wait(lambda: self.ask("GET", "/v1/billing").status_code == 200, "the account", 20)
+        self.done("PUT", "/v1/billing/plan", json={"plan": "enterprise"})
+        org = self.org
+
+        def known() -> bool:
+            sql = "select running_max from entitlements where org = %s"
+            return self.rows("executor", sql, org) == [(500,)]
+
+        self.wait(known, "the executor's view of the plan", 20)
+
+
+@contextmanager
+def running(
+    folder: Path, executors: int, allow: tuple[str, ...] = (),
+    say: Callable[[str], None] = lambda line: None, environment: Mapping[str, str] | None = None,
+) -> Iterator[Stack]:  # fmt: skip
+    """Started and stopped; used from the main thread. `sign_up` comes next in a new folder."""
+    added = {k: v for k, v in (environment or {}).items() if k not in os.environ}
+    os.environ |= added
+    wanted = Wanted(folder, executors, 0, "open", allow)
+    try:
+        with DataFolder(folder) as opened:
+            installation = Installation(opened, wanted, say)
+            try:
+                installation.start()
+                with httpx.Client(base_url=installation.address, timeout=20) as api:
+                    yield Stack(installation, api)
+            finally:
+                installation.stop(10)
+    except CannotStart as error:
+        raise AssertionError(str(error)) from error
+    finally:
+        for name in added:
+            del os.environ[name]

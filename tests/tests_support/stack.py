@@ -1,0 +1,142 @@
+"""A whole installation by `troth up` in a folder of a test, with its databases beside it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from cli import run_state
+from libs.embedded.folder import DataFolder
+from libs.embedded.postgres import Postgres
+
+ROOT = Path(__file__).parents[2]
+OWNERS = ("identity", "workflows", "executor", "billing", "audit", "subscriptions")
+START_WITHIN_S, STOP_WITHIN_S = 100, 40
+# What callers cause by being refused, and processes by starting: no change of anything.
+ASIDE = r"event\.(access-refused|api-usage-recorded|sign-in-refused|key-created|service-.*)$"
+
+
+@dataclass
+class Stack:
+    """Started as a user does it; `allow` are host:port pairs that workflows may call."""
+
+    data: Path
+    allow: list[str] = field(default_factory=list)
+    settings: dict[str, str] = field(default_factory=dict)
+    process: "subprocess.Popen[bytes] | None" = None
+    setup_token: str | None = None
+
+    @property
+    def out(self) -> Path:
+        """What `troth up` itself said."""
+        return self.data.with_suffix(".out")
+
+    @property
+    def traces(self) -> Path:
+        return self.data.with_suffix(".traces")
+
+    def start(self) -> None:
+        words = ["up", "--data", str(self.data), "--port", "0"]
+        words += [word for pair in self.allow for word in ("--allow", pair)]
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("TROTH_")}
+        own = {"PYTHONPATH": str(ROOT), "TROTH_TRACES_FILE": str(self.traces)} | self.settings
+        said = self.out.stat().st_size if self.out.exists() else 0
+        with self.out.open("a") as out:
+            process = self.process = subprocess.Popen(
+                [sys.executable, "-m", "cli.main", *words], env=kept | own, stdout=out,
+                stderr=subprocess.STDOUT, cwd=self.data.parent,
+            )  # fmt: skip
+        deadline = time.monotonic() + START_WITHIN_S
+        while "Troth runs at" not in (text := self.out.read_text()[said:]):
+            assert process.poll() is None, text
+            assert time.monotonic() < deadline, text
+            time.sleep(0.05)
+        links = [line for line in text.splitlines() if "/setup?token=" in line]
+        self.setup_token = links[0].rpartition("token=")[2] if links else None
+
+    def stop(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            assert self.process.wait(STOP_WITHIN_S) == 0, self.out.read_text()
+
+    @property
+    def state(self) -> run_state.RunState:
+        found = run_state.read(self.data)
+        assert found is not None, "the installation runs"
+        return found
+
+    @property
+    def address(self) -> str:
+        return self.state.address
+
+    # -- beside it ----------------------------------------------------------------------------
+
+    def password(self, service: str, role: str) -> str:
+        return DataFolder(self.data).read_secrets().databases[service][role]
+
+    def connect(self, service: str, role: str = "system", database: str | None = None) -> Any:
+        """A connection of a service's own role to its own database, or to another one."""
+        return psycopg.connect(
+            host="127.0.0.1", port=self.state.postgres.port, connect_timeout=5, autocommit=True,
+            dbname=f"troth_{database or service}", user=f"{service}_{role}",
+            password=self.password(service, role),
+        )  # fmt: skip
+
+    def rows(self, service: str, text: str, *values: Any) -> list[tuple[Any, ...]]:
+        with self.connect(service) as connection:
+            return connection.execute(text, values).fetchall()
+
+    def happened(self) -> dict[str, int]:
+        """How many events each service committed, without those that refusals and starts cause."""
+        count = "select count(*) from log where type !~ %s"
+        return {service: self.rows(service, count, ASIDE)[0][0] for service in OWNERS}
+
+    def settled(self, within_s: float = 20) -> None:
+        """Waits until every reader has taken what there is."""
+        until(lambda: not self.behind(), within_s, self.behind)
+
+    def behind(self) -> list[tuple[str, str, int, int]]:
+        """Readers with their position, below the head of what they read."""
+        known = json.loads((self.data / "expected.json").read_text())["readers"]
+        heads = {s: self.rows(s, "select max(n) from heads")[0][0] for s in OWNERS}
+        found = []
+        for service, pairs in known.items():
+            at = dict(self.rows(service, "select name, n from readers"))
+            for name, producer in pairs:
+                if at.get(name, 0) < heads[producer]:
+                    found.append((service, name, at.get(name, 0), heads[producer]))
+        return found
+
+    @contextmanager
+    def only_postgres(self) -> Iterator[Callable[[str], Any]]:
+        """While the installation is stopped: its PostgreSQL alone, as its superuser."""
+        with DataFolder(self.data) as folder:
+            secrets = folder.read_secrets()
+            server = Postgres(folder.postgres, None, secrets.postgres)
+            server.start()
+            try:
+                yield lambda service: psycopg.connect(
+                    server.dsn(f"troth_{service}"), autocommit=True
+                )
+            finally:
+                server.stop(20)
+
+
+def until(
+    good: Callable[[], Any], within_s: float = 20, said: Callable[[], Any] = lambda: "not yet"
+) -> Any:
+    """What `good` says as soon as that is true; a failure with `said` when it never is."""
+    deadline = time.monotonic() + within_s
+    while not (found := good()):
+        assert time.monotonic() < deadline, said()
+        time.sleep(0.03)
+    return found

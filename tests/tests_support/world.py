@@ -1,0 +1,194 @@
+"""Two organizations with something of everything in them, made over HTTP."""
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
+
+from tests_support.api import YAML, Api, Document, Operation
+from tests_support.stack import Stack, until
+
+PASSWORD = "correct horse battery staple"
+SIGN_UP = {"password": PASSWORD, "old_enough": True, "policies": {"privacy": "2026-12"}}
+
+
+class Receiver(BaseHTTPRequestHandler):
+    """Answers 200 with what `says` has for the path; 410 at `/gone`."""
+
+    got: ClassVar[list[tuple[str, bytes]]] = []
+    says: ClassVar[dict[str, bytes]] = {}
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length", "0")))
+        self.got.append((self.path, body))
+        said = self.says.get(self.path, b"{}")
+        self.send_response(410 if self.path == "/gone" else 200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+
+    do_GET = do_POST  # noqa: N815 - the name that http.server wants
+
+    def log_message(self, format: str, *args: Any) -> None:
+        return
+
+
+@contextmanager
+def receiving() -> Iterator[str]:
+    """`127.0.0.1:port` of a receiver on a thread of its own."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def greeter(name: str, path: str | None = None) -> str:
+    """A webhook without signature that answers with a greeting."""
+    return f"""troth: 1
+name: {name}
+labels: {{team: tests}}
+input:
+  type: object
+  properties: {{who: {{type: string}}}}
+on:
+  - webhook: {{path: {path or name}, verify: {{scheme: none}}, respond: result}}
+steps:
+  - id: greeting
+    set: {{text: "Hello ${{{{ get(input, \\"who\\", \\"you\\") }}}}!"}}
+output: {{text: "${{{{ greeting.text }}}}"}}
+"""
+
+
+@dataclass
+class Organization:
+    """One of the two: its owner, and an id for each name that stands in a path."""
+
+    id: str
+    slug: str
+    owner: Api
+    ids: dict[str, str] = field(default_factory=dict)
+
+    def path(self, operation: Operation, **other: str) -> str:
+        """The operation's path, filled in; a resource has its own name in `ids` where it must."""
+        named = self.ids | {"name": self.ids["name-of-" + _kind(operation.path)]} | other
+        return re.sub(r"\{([a-z_]+)\}", lambda m: named[m[1]], operation.path)
+
+
+def _kind(path: str) -> str:
+    return "secrets" if path.startswith("/v1/secrets/") else "variables"
+
+
+@dataclass
+class World:
+    stack: Stack
+    receiver: str
+    document: Document
+    public: Api
+    home: Organization
+    other: Organization
+
+    def person(self, name: str) -> Api:
+        """Somebody who signed up just now; no member of anything."""
+        email = f"{name}@example.com"
+        api = Api(self.stack.address, self.document)
+        api.post("/v1/people", SIGN_UP | {"name": name, "email": email})
+        return sign_in(api, email)
+
+    def member(self, name: str, role: str) -> Api:
+        """Somebody new in the home organization."""
+        api = self.person(name)
+        email = f"{name}@example.com"
+        self.home.owner.post("/v1/members", {"email": email, "role": role})
+        return api
+
+    def key(self, *scopes: str, **more: Any) -> Api:
+        """An API key of the home organization's owner."""
+        body = {"name": "a key", "scopes": list(scopes)} | more
+        made = self.home.owner.post("/v1/api-keys", body)
+        return self.public.with_token(made["token"])
+
+
+def sign_in(api: Api, email: str, times: int = 1) -> Api:
+    """With several sessions, so that the rate of one is not the limit."""
+    body = {"email": email, "password": PASSWORD, "as": "token"}
+    tokens = [api.post("/v1/sessions", body)["token"] for _ in range(times)]
+    return api.with_token(*tokens)
+
+
+def settle_in(stack: Stack, receiver: str) -> World:
+    """The world on a fresh installation."""
+    public = Api(stack.address)
+    public.document = document = Document(public.get("/openapi.json"))
+    ada = {"name": "Ada", "email": "ada@example.com", "password": PASSWORD}
+    public.post("/v1/instance/setup", ada | {"token": stack.setup_token})
+    owner = sign_in(public, "ada@example.com", 4)
+    home = Organization(**_of(owner.get("/v1/organizations")["data"][0]), owner=owner)
+    bob = Api(stack.address, document)
+    bob.post("/v1/people", SIGN_UP | {"name": "Bob", "email": "bob@example.com"})
+    bob = sign_in(bob, "bob@example.com", 2)
+    made = bob.post("/v1/organizations", {"name": "Other", "slug": "other"})
+    other = Organization(**_of(made), owner=bob)
+    world = World(stack, receiver, document, public, home, other)
+    for organization in (home, other):
+        furnish(world, organization)
+    return world
+
+
+def _of(shown: dict[str, Any]) -> dict[str, str]:
+    return {"id": shown["id"], "slug": shown["slug"]}
+
+
+def furnish(world: World, organization: Organization) -> None:
+    """Something of everything; `ids` says what stands at each name in a path."""
+    api, hooks = organization.owner, Api(world.stack.address)
+    tail = organization.slug[:20]
+    workflow = api.post(
+        "/v1/workflows", content=greeter(f"greeter-{tail}", "greeter").encode(),
+        headers={"content-type": YAML},
+    )  # fmt: skip
+    api.post(f"/v1/workflows/{workflow['id']}/publish", {"draft_version": 1})
+    api.put(f"/v1/variables/colour-{tail}", {"value": "blue"})
+    api.put(f"/v1/secrets/key-{tail}", {"value": "hush"})
+    key = api.post("/v1/api-keys", {"name": "ids", "scopes": ["organizations:read"]})
+    subscription, gone = (
+        api.post("/v1/event-subscriptions", {
+            "url": f"http://{world.receiver}{path}", "types": ["executor.event.*"],
+        })
+        for path in ("/events", "/gone")
+    )  # fmt: skip
+    called = until(
+        lambda: _called(hooks, organization), 20, lambda: "the published hook does not answer"
+    )
+    calls = until(lambda: api.get("/v1/trigger-calls?outcome=started")["data"])
+    deliveries = f"/v1/event-subscriptions/{subscription['id']}/deliveries?outcome=delivered"
+    delivery = until(lambda: api.get(deliveries)["data"])[0]
+    notification = until(lambda: api.get("/v1/notifications")["data"])[0]
+    organization.ids |= {
+        "workflow": workflow["id"], "version": "1", "type": "http-request",
+        "name-of-variables": f"colour-{tail}", "name-of-secrets": f"key-{tail}",
+        "key": key["id"], "subscription": subscription["id"], "delivery": delivery["id"],
+        "organization": organization.id, "execution": called, "call": calls[0]["id"],
+        "person": api.get("/v1/members")["data"][0]["person"],
+        "notification": notification["id"], "disabled": gone["id"],
+        "event": api.get("/v1/audit/events")["data"][0]["id"],
+    }  # fmt: skip
+
+
+def _called(hooks: Api, organization: Organization) -> str | None:
+    body = json.dumps({"who": "World"}).encode()
+    answer = hooks.client.post(
+        f"/hooks/{organization.id}/greeter", content=body,
+        headers={"content-type": "application/json"},
+    )  # fmt: skip
+    return answer.headers.get("troth-execution")
