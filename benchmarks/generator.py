@@ -5,6 +5,7 @@ import resource
 import sys
 import time
 from collections import Counter
+from typing import cast
 
 import msgspec
 
@@ -73,8 +74,7 @@ class Connection(asyncio.Protocol):
         self._sent_at = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's own is no subclass
 
     def begin(self) -> None:
         self._next()

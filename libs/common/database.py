@@ -29,10 +29,10 @@ class Database:
         self.service, self._server = service, urlsplit(server_url)
         self.name = f"{prefix}{service}"
         self._passwords = {"system": system_password, "reader": reader_password}
-        self.system: AsyncEngine = self._engine("system", kept=3, extra=2)
+        self.system: AsyncEngine = self._engine("system", kept=2, extra=3)
         self.reader: AsyncEngine = self._engine("reader", kept=1, extra=4)
         self.hot = AsyncConnectionPool(
-            self.conninfo("system"), min_size=1, max_size=3, open=False, timeout=5,
+            self.conninfo("system"), min_size=1, max_size=3, open=False, timeout=5, max_idle=60,
             kwargs={"autocommit": True, "prepare_threshold": 1}, name=f"{service}-log",
         )  # fmt: skip
 

@@ -112,7 +112,7 @@ class Inbox:
                 first = await self._came.get()
         except TimeoutError:
             return
-        messages, events = [first], decode_batch(first.data)
+        messages, events = [first], _events(first)
         incarnation = int((first.headers or {}).get(INCARNATION, "1"))
         while not self._came.empty() and len(events) < TAKE_EVENTS_MAX:
             message = self._came.get_nowait()
@@ -120,7 +120,7 @@ class Inbox:
                 self._came.put_nowait(message)
                 break
             messages.append(message)
-            events += decode_batch(message.data)
+            events += _events(message)
         await self._take(_in_order(events), incarnation)
         await messages[-1].ack()
 
@@ -159,3 +159,12 @@ def _in_order(events: list[Recorded]) -> list[Recorded]:
     for event in events:
         seen.setdefault(event.sequence, event)
     return [seen[n] for n in sorted(seen)]
+
+
+def _events(message: Msg) -> list[Recorded]:
+    """The events of a message; what is no batch has no number and is passed over, said aloud."""
+    try:
+        return decode_batch(message.data)
+    except msgspec.DecodeError:
+        log.error("a message that is no batch of events", extra={"subject": message.subject})
+        return []

@@ -45,7 +45,7 @@ from services.executor.start import Starts
 from services.executor.summary import Summary, shown, summary_of
 from services.executor.timeline import entries
 
-CANCEL_SUBJECT = "executor.event.signal"
+CANCEL_SUBJECT = "executor.relay.signal"
 
 
 def router(engine: Engine, starts: Starts) -> NatsRouter:

@@ -67,8 +67,6 @@ CATALOGUE: dict[str, Entry] = {
     "execution-ended": Entry(409, "The execution has ended.", "Start another."),
     "not-compatible": Entry(409, "The versions do not fit.", _CHECK),
     "already-decided": Entry(409, "You decided this before.", "Nothing is left to do."),
-    "nothing-to-resend": Entry(422, "What came with this call was not kept.",
-        "Calls with a wrong signature can't be sent again; send it anew, signed."),
     "secret-in-use": Entry(409, "Workflows name this secret; `workflows` lists them.",
         "Publish them without it first."),
     "subscription-disabled": Entry(409, "The event subscription is disabled.",

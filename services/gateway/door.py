@@ -39,9 +39,9 @@ _SAY_NOTHING_OF_CALLERS = (OpenSession, ReadNotification, RegisterPerson)
 class Rates:
     """The buckets of this process, one family per limit."""
 
+    hooks: rates.Buckets
     api: rates.Buckets = field(default_factory=lambda: rates.Buckets(rates.API))
     public: rates.Buckets = field(default_factory=lambda: rates.Buckets(rates.PUBLIC))
-    hooks: rates.Buckets = field(default_factory=lambda: rates.Buckets(rates.HOOKS))
     unmatched: rates.Buckets = field(default_factory=lambda: rates.Buckets(UNMATCHED))
     account: rates.Buckets = field(default_factory=lambda: rates.Buckets(rates.SIGN_IN_ACCOUNT))
     nobody: rates.Taken = field(default_factory=lambda: rates.Taken(rates.PUBLIC, True, 200, 0, 0))
@@ -54,7 +54,7 @@ class Door:
     def __init__(self, service: Service, settings: GatewaySettings) -> None:
         self.service, self.settings = service, settings
         self.bus, self.keys = service.bus, service.keys
-        self.rates = Rates()
+        self.rates = Rates(rates.Buckets(rates.hooks(settings.hooks_per_s)))
         self.starts = Starts(self.bus, self.keys)
         self.ledger = Ledger(self.bus, self.keys)
         self.reports = Reports(self.bus)

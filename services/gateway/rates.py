@@ -27,7 +27,6 @@ class Limit:
 
 API = Limit("api", 50, 200)
 PUBLIC = Limit("public", 50, 200)
-HOOKS = Limit("hooks", 500, 500)
 SIGN_IN_ACCOUNT = Limit("sign-in-account", 5 / 60, 5)
 SIGN_IN_ADDRESS = Limit("sign-in-address", 20 / 60, 20)
 
@@ -54,6 +53,11 @@ class Taken:
                 f"too fast: {self.limit.name} allows {self.limit.burst} at once",
                 limit=self.limit.name, retry_after_s=self.retry_after_s,
             )  # fmt: skip
+
+
+def hooks(per_s: int) -> Limit:
+    """Calls of hooks, per organization; the operator may set another one."""
+    return Limit("hooks", per_s, per_s)
 
 
 class Buckets:

@@ -14,6 +14,7 @@ class GatewaySettings(Settings):
     tls_key: str | None = None
     behind_tls: bool = False
     region: str = "local"
+    hooks_per_s: int = Field(default=500, ge=1, le=1_000_000)
 
     @property
     def secure(self) -> bool:

@@ -9,16 +9,18 @@ from services.identity.keystore import KeyStore
 from services.identity.parts import Parts
 from services.identity.passwords import Hasher
 from services.identity.settings import IdentitySettings
+from services.identity.subscribers import alarms
 from services.identity.sweeping import sweep_for_ever
 from services.identity.tables import metadata
 from services.identity.views import view
 
-SCHEMA = Schema(SERVICE, metadata, projections=(view,))
+PROJECTIONS = (view, alarms)
+SCHEMA = Schema(SERVICE, metadata, projections=PROJECTIONS)
 
 
 def parts_of(settings: Settings, own: IdentitySettings) -> Parts:
     keystore = KeyStore(own.keystore_url, settings.kek_bytes)
-    service = Service(SERVICE, settings, fetch_key=keystore.fetch, projections=(view,))
+    service = Service(SERVICE, settings, fetch_key=keystore.fetch, projections=PROJECTIONS)
     parts = Parts(service, own, Hasher(own.pepper_bytes, own.bcrypt_rounds), keystore)
     for router in routers(parts):
         service.include(router)

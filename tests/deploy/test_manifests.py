@@ -213,7 +213,7 @@ def test_the_gateways_service_leads_to_its_pods():
     ports = {port["name"]: port["containerPort"] for port in containers(gateway)[0]["ports"]}
 
     assert service["selector"].items() <= pod_labels(gateway).items()
-    assert str(ports[service["ports"][0]["targetPort"]]) == settings(BASE)["TROTH_GATEWAY_PORT"]
+    assert str(ports[service["ports"][0]["targetPort"]]) == settings(BASE)["TROTH_HTTP_PORT"]
 
 
 def test_on_a_single_node_everything_runs_once_and_servers_keep_their_data():

@@ -28,8 +28,12 @@ from services.workflows.contract import (
 from tests_support.servers import Servers
 
 EVERYTHING = frozenset(
-    ["workflows:read", "workflows:edit", "workflows:publish", "secrets:manage", "triggers:read", "triggers:resend", "executions:read", "executions:start", "executions:control", "payloads:read", "usage:read"]
-)
+    {
+        "workflows:read", "workflows:edit", "workflows:publish", "secrets:manage",
+        "triggers:read", "triggers:resend", "executions:read", "executions:start",
+        "executions:control", "payloads:read", "usage:read",
+    }
+)  # fmt: skip
 
 
 @dataclass

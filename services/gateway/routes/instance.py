@@ -23,7 +23,7 @@ HEADERS_MAX = 16 * 1024
 LIMITS = LimitsShown(
     body_bytes=BODY_MAX, document_bytes=256 * 1024, document_steps=500, document_depth=10,
     headers_bytes=HEADERS_MAX, json_depth=DEPTH_MAX, list_limit=200, filter_values=VALUES_MAX,
-    api_per_s=int(rates.API.per_s), api_burst=rates.API.burst, hooks_per_s=int(rates.HOOKS.per_s),
+    api_per_s=int(rates.API.per_s), api_burst=rates.API.burst, hooks_per_s=500,
     unanswered_starts=UNANSWERED_MAX, sign_in_per_minute_account=rates.SIGN_IN_ACCOUNT.burst,
     sign_in_per_minute_address=rates.SIGN_IN_ADDRESS.burst, prefer_wait_s=WAIT_MAX_S,
     subscriptions=20, secrets=SECRETS_MAX, variables=VARIABLES_MAX, api_keys=50,
@@ -36,7 +36,7 @@ async def find_instance(call: SignedIn) -> Response:
     found = (await call.ask(FindInstance)).as_a(InstanceShown)
     shown = DoorShown(
         version=VERSION, region=call.door.settings.region, set_up=found.set_up,
-        sign_up=found.sign_up, features=["webhooks", "event-subscriptions"], limits=LIMITS,
+        sign_up=found.sign_up, features=["webhooks", "event-subscriptions"], limits=LIMITS.model_copy(update={"hooks_per_s": call.door.settings.hooks_per_s}),
     )  # fmt: skip
     return json_response(shown.model_dump_json().encode(), 200)
 

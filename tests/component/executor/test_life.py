@@ -19,7 +19,10 @@ from tests.fakes.receiver import Answer, Receiver
 SUMS = """
 troth: 1
 name: sums
-input: {type: object, required: [n], properties: {n: {type: integer}, name: {type: string, default: you}}}
+input:
+  type: object
+  required: [n]
+  properties: {n: {type: integer}, name: {type: string, default: you}}
 on:
   - webhook: {path: sums, verify: {scheme: none}, respond: result}
 steps:
