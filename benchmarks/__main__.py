@@ -95,9 +95,9 @@ def show(found: dict[str, Any]) -> None:
     click.echo("")
     table(*figures.cpu_rows(found))
     click.echo("")
-    memory = found["W4"]["idle_pss_mb"]
-    held = ", ".join(f"{name} {figures.short(mb)}" for name, mb in memory.items())
-    click.echo(f"idle, PSS in MB: {held}")
+    for what, name in (("PSS in MB", "idle_pss_mb"), ("CPU ms per second", "idle_cpu_ms_per_s")):
+        parts = ", ".join(f"{n} {figures.short(v)}" for n, v in found["W4"][name].items())
+        click.echo(f"idle, {what}: {parts}")
     floor = found["floor"]
     click.echo(
         f"floors: {figures.short(floor['jetstream_per_s'])} publishes/s acknowledged"

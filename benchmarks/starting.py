@@ -17,10 +17,13 @@ def measure(stack: Stack, prepared: Prepared, idle_s: float) -> dict[str, Any]:
     """Starts the stack and leaves it running."""
     first_s = _first_execution(stack, prepared)
     stack.wait_until_ready()
+    before, begun = stack.cpu_s(), time.monotonic()
     time.sleep(idle_s)
+    took, after = time.monotonic() - begun, stack.cpu_s()
     memory = stack.pss_mb()
     return {
         "first_s": first_s, "idle_rss_mb": sum(memory.values()), "idle_pss_mb": memory,
+        "idle_cpu_ms_per_s": {n: (after[n] - before[n]) * 1000 / took for n in after},
         "install_mb": size.installed_mb(size.ROOT / "requirements.lock") + size.own_mb(),
         "own_code_mb": size.own_mb(), "installer_mb": _installer_mb(size.ROOT / "bootstrap.lock"),
     }  # fmt: skip

@@ -1,6 +1,7 @@
 """A whole installation in this process, as `troth up` starts it; signed in, on a big plan."""
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -82,6 +83,21 @@ class Stack:
         pid = self.pids[name]
         os.kill(pid, signal_number)
         return pid
+
+    def take_down(self, name: str, signal_number: int = signal.SIGTERM) -> None:
+        """Ends a part and returns when it is gone; it stays away until `poll`."""
+        pid = self.kill(name, signal_number)
+        deadline = time.monotonic() + READY_S
+        while Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{name} does not end")
+            time.sleep(POLL_S)
+
+    def events_of(self, execution: str) -> list[str]:
+        """What happened in an execution, in order; empty when nobody started it."""
+        sql = "select type from log where stream = %s order by version"
+        found = self.rows("executor", sql, f"execution-{self.org}-{execution}")
+        return [row[0].rpartition(".")[2] for row in found]
 
     # -- over HTTP ---------------------------------------------------------------------------
 

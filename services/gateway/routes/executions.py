@@ -86,7 +86,7 @@ async def _expand_workflow(call: Call, thing: dict[str, Any], known: dict[str, A
 ONE = Parameters(FindExecution, without=["execution_id"], expand=("workflow", "steps"))
 
 
-@routes.get("/v1/executions/{execution}", ExecutionShown)
+@routes.get("/v1/executions/{execution}", ExecutionShown, versioned=True)
 async def find_execution(
     call: ExecutionReader, execution: str, given: Annotated[dict[str, Any], Depends(ONE)]
 ) -> Response:

@@ -34,9 +34,10 @@ LIMITS = LimitsShown(
 async def find_instance(call: SignedIn) -> Response:
     """Version, region, features, and every limit."""
     found = (await call.ask(FindInstance)).as_a(InstanceShown)
+    limits = LIMITS.model_copy(update={"hooks_per_s": call.door.settings.hooks_per_s})
     shown = DoorShown(
         version=VERSION, region=call.door.settings.region, set_up=found.set_up,
-        sign_up=found.sign_up, features=["webhooks", "event-subscriptions"], limits=LIMITS.model_copy(update={"hooks_per_s": call.door.settings.hooks_per_s}),
+        sign_up=found.sign_up, features=["webhooks", "event-subscriptions"], limits=limits,
     )  # fmt: skip
     return json_response(shown.model_dump_json().encode(), 200)
 

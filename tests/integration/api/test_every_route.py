@@ -196,6 +196,8 @@ def test_a_method_that_a_path_does_not_take_is_answered_with_those_it_takes(worl
         for path, op in paths.items():
             takes = {o.method for o in world.document.operations if o.path == path}
             for method in set(METHODS) - takes:
+                if world.document.find(method, world.home.path(op)) is not None:
+                    continue  # `check` could be a workflow's name as well
                 with findings.at(method, path):
                     answer = world.home.owner.ask(method, world.home.path(op))
                     is_problem(answer, 405, "method-not-allowed")

@@ -6,7 +6,7 @@ import pytest
 
 from tests.chaos.documents import DOCUMENTS
 from tests.chaos.stack import Stack, running
-from tests.fakes.counting import Counting
+from tests.chaos.counting import Counting
 
 
 @pytest.fixture(scope="session")

@@ -11,13 +11,13 @@ KNOWN = Known(secrets=frozenset({documents.HOOK_SECRET}), publishing=True)
 
 def test_every_document_passes_the_checker_without_a_warning():
     for text in documents.texts():
-        checked = check(read_document(text, "application/yaml"), known=KNOWN)
+        checked = check(read_document(text, "yaml"), known=KNOWN)
         assert checked.problems == []
         assert checked.warnings == []
 
 
 def test_each_document_listens_at_its_own_name():
-    found = [check(read_document(text, "application/yaml")).document for text in documents.texts()]
+    found = [check(read_document(text, "yaml")).document for text in documents.texts()]
     names = [(doc.name, [t.path for t in doc.triggers]) for doc in found if doc is not None]
     assert names == [
         (name, [name]) for name in ("bench-answer", "bench-burst", "bench-loop", "bench-waiting")
