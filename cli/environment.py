@@ -11,6 +11,9 @@ from libs.embedded.secrets import Secrets
 
 PASSWORD = re.compile(r"TROTH_([A-Z]+_)*PASSWORD")
 CODE = str(Path(__file__).parents[1])
+# Without kept bytecode every start compiles our own code anew; more arenas only waste memory.
+HINDERING = frozenset({"PYTHONDONTWRITEBYTECODE"})
+ARENAS = {"MALLOC_ARENA_MAX": "2"}
 SECRET = frozenset({"TROTH_PEPPER", "TROTH_OPERATOR_TOKEN", "TROTH_DATABASE_URL", "TROTH_TOKEN"})
 
 
@@ -58,7 +61,7 @@ def for_process(
     inherited = {
         name: value
         for name, value in os.environ.items()
-        if name not in SECRET and not PASSWORD.fullmatch(name)
+        if name not in SECRET and name not in HINDERING and not PASSWORD.fullmatch(name)
     }
     own = {
         "TROTH_NATS_URL": servers.nats_url,
@@ -76,7 +79,7 @@ def for_process(
         own |= {"TROTH_PEPPER": secrets.pepper, "TROTH_OPERATOR_TOKEN": secrets.operator_token}
     for service in services:
         own |= _passwords(service, secrets, bus=True)
-    return with_code(inherited | own)
+    return with_code(ARENAS | inherited | own)
 
 
 def with_code(environment: Mapping[str, str]) -> dict[str, str]:

@@ -1,11 +1,15 @@
 """The caller: a signed call of the webhook that waits for its answer in a thread of its own."""
 
+import http.client
 import json
 import threading
 import time
 import uuid
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
+
+from standardwebhooks import Webhook
 
 from cli.demo.failed import DemoFailed
 
@@ -19,6 +23,7 @@ class Call:
         self.url, self._secret = url, secret
         self.id = f"msg_{uuid.uuid4().hex}"
         self.body = json.dumps(body)
+        self._webhook = Webhook(secret)
         self.status: int | None = None
         self.headers: dict[str, str] = {}
         self.answer: Any = None
@@ -43,26 +48,28 @@ class Call:
         return second
 
     def _call(self) -> None:
-        import httpx
-
+        address = urlsplit(self.url)
+        connection = http.client.HTTPConnection(
+            address.hostname or "", address.port, timeout=TIMEOUT_S
+        )
         begun = time.monotonic()
         try:
-            answer = httpx.post(
-                self.url, content=self.body, headers=self._signed(), timeout=TIMEOUT_S
-            )
-            self.answer, self.headers = answer.json(), dict(answer.headers)
-        except (httpx.TransportError, ValueError) as error:
+            connection.request("POST", address.path, self.body, self._signed())
+            answer = connection.getresponse()
+            self.answer = json.loads(answer.read())
+        except (OSError, http.client.HTTPException, ValueError) as error:
             self._failure = f"{type(error).__name__}: {error}"
             return
+        finally:
+            connection.close()
         self.took_s = time.monotonic() - begun
-        self.status = answer.status_code
+        self.headers = {name.lower(): value for name, value in answer.getheaders()}
+        self.status = answer.status
 
     def _signed(self) -> dict[str, str]:
-        from standardwebhooks import Webhook
-
         now = datetime.now(UTC)
         return {
             "content-type": "application/json", "webhook-id": self.id,
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": Webhook(self._secret).sign(self.id, now, self.body),
+            "webhook-signature": self._webhook.sign(self.id, now, self.body),
         }  # fmt: skip

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cli.installation import Installation
 
 GRACE_S = 10.0
-WAIT_S, PAUSED_WAIT_S = 2, 30
+WAIT_S, PAUSED_WAIT_S = 2, 20
 
 
 @click.command()

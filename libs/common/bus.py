@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar, cast
 
@@ -59,9 +60,14 @@ def reply(
     return NatsResponse(body.encode(), headers=headers)
 
 
-def caused_by(message: NatsMessage) -> Meta:
+def meta_of(message: NatsMessage) -> Meta:
     """Who asks: from the header that only services can write."""
     return Meta.model_validate_json(message.headers.get(META, "{}"))
+
+
+async def caused_by(message: NatsMessage) -> Meta:
+    """For handlers; async, because a plain function would be run in a thread."""
+    return meta_of(message)
 
 
 CausedBy = Annotated[Meta, Depends(caused_by)]
@@ -74,7 +80,7 @@ class _ErrorsBecomeReplies(BaseMiddleware):
         if msg.source_type is SourceType.RESPONSE:
             return await call_next(msg)
         try:
-            meta = caused_by(msg)
+            meta = meta_of(msg)
             subject = msg.raw_message.subject
             asked = ASKS.get(subject)
             needed = asked.permission if asked is not None else None
@@ -187,9 +193,10 @@ class Bus:
         subject = subject or message.type
         headers = {META: meta.model_dump_json(exclude_defaults=True)}
         service = subject.partition(".")[0]
+        left = await self._once_connected(timeout_s)
         try:
             answer = await self.broker.request(
-                message.model_dump_json().encode(), subject, headers=headers, timeout=timeout_s
+                message.model_dump_json().encode(), subject, headers=headers, timeout=left
             )
         except (nats.errors.NoRespondersError, SubscriberNotFound) as error:
             raise Unavailable(f"{service} is not running", part=service) from error
@@ -199,6 +206,16 @@ class Bus:
             raise _error_of(answer.body)
         version = answer.headers.get(VERSION)
         return Answered(answer.body, int(version) if version else None, REPLAYED in answer.headers)
+
+    async def _once_connected(self, timeout_s: float) -> float:
+        """The time that is left. What is asked while there is no connection would be kept by the
+        client and carried out later, after it was refused here."""
+        deadline = time.monotonic() + timeout_s
+        while self._nc is not None and not self._nc.is_connected:
+            if time.monotonic() > deadline:
+                raise Unavailable("the bus is not connected", part="bus")
+            await asyncio.sleep(0.02)
+        return max(deadline - time.monotonic(), 0.01)
 
     async def _error(self, error: Exception) -> None:
         log.warning("bus", extra={"error_type": type(error).__name__, "cause": str(error)[:200]})

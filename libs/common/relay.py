@@ -119,7 +119,8 @@ class Relay:
                     subject_of(self.service), encode_batch(batch), headers=headers
                 )
             )
-        await asyncio.wait_for(asyncio.gather(*waiting), 10)
+        async with asyncio.timeout(10):
+            await asyncio.gather(*waiting)
         self.published = events[-1].sequence
         async with self.store.database.work() as connection:
             await connection.execute(text("set local synchronous_commit = off"))

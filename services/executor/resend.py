@@ -1,5 +1,6 @@
 """A call from the ledger goes through routing again, as a new execution."""
 
+import asyncio
 import time
 from typing import Any
 
@@ -10,9 +11,11 @@ from libs.common.messages import Meta
 from services.executor.start import Starts
 from services.executor.work import PURPOSE, Start, StartAnswer
 
+COMMITTED_S = 4.0
+
 
 async def resend(starts: Starts, meta: Meta, row: Any, headers: Any, body: Any) -> str:
-    """The new execution's id, the same for the same call and the same caller's key."""
+    """The new execution's id once its start is committed, the same for the same call and key."""
     org = meta.organization
     key = await starts.service.keys.key(org, PURPOSE)
     call = ids.derived("call", org, row.call, meta.command_id or ids.new("call"))
@@ -28,15 +31,18 @@ async def resend(starts: Starts, meta: Meta, row: Any, headers: Any, body: Any) 
     )  # fmt: skip
     if row.path is not None:
         start.workflow = None
-    said: list[StartAnswer] = []
+    first: asyncio.Future[StartAnswer] = asyncio.get_running_loop().create_future()
 
     async def answer(one: StartAnswer | None) -> None:
-        if one is not None:
-            said.append(one)
+        if one is not None and not first.done():
+            first.set_result(one)
 
-    await starts.handle(start, answer)
-    if not said:
-        raise Unavailable("the start was not committed", part="executor")
-    if said[0].problem is not None:
-        raise from_wire(said[0].problem)
+    starts.engine.spawn(starts.handle(start, answer))
+    try:
+        async with asyncio.timeout(COMMITTED_S):
+            said = await first
+    except TimeoutError:
+        raise Unavailable("the start was not committed", part="executor") from None
+    if said.problem is not None:
+        raise from_wire(said.problem)
     return execution

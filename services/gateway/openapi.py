@@ -209,13 +209,10 @@ def _problems(each: Known) -> dict[int, list[str]]:
     if "{" in each.route.path:
         codes += ["not-found"]
     if each.method != "GET":
-        codes += ["cross-site-refused", "body-too-large"]
+        codes += ["cross-site-refused", "body-too-large", "malformed-json",
+                  "media-type-unsupported", "invalid-input"]  # fmt: skip
     if each.method == "POST":
         codes += ["idempotency-key-in-use", "idempotency-key-reused"]
-    if each.body or each.method == "POST":
-        codes += ["malformed-json", "media-type-unsupported", "invalid-input"]
-    if each.facts.documents:
-        codes += ["malformed-json", "media-type-unsupported"]
     if each.facts.matches:
         codes += ["changed-meanwhile", "precondition-required"]
     if each.parameters is not None and each.parameters.lists:

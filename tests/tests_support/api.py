@@ -102,6 +102,7 @@ class Api:
     document: Document | None = None
     tokens: list[str] = field(default_factory=list)
     organization: str | None = None
+    email: str = ""
     client: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -100,7 +101,7 @@ class World:
 
     def person(self, name: str) -> Api:
         """Somebody who signed up just now; no member of anything."""
-        email = f"{name}@example.com"
+        email = f"{name}-{secrets.token_hex(3)}@example.com"
         api = Api(self.stack.address, self.document)
         api.post("/v1/people", SIGN_UP | {"name": name, "email": email})
         return sign_in(api, email)
@@ -108,8 +109,7 @@ class World:
     def member(self, name: str, role: str) -> Api:
         """Somebody new in the home organization."""
         api = self.person(name)
-        email = f"{name}@example.com"
-        self.home.owner.post("/v1/members", {"email": email, "role": role})
+        self.home.owner.post("/v1/members", {"email": api.email, "role": role})
         return api
 
     def key(self, *scopes: str, **more: Any) -> Api:
@@ -123,7 +123,9 @@ def sign_in(api: Api, email: str, times: int = 1) -> Api:
     """With several sessions, so that the rate of one is not the limit."""
     body = {"email": email, "password": PASSWORD, "as": "token"}
     tokens = [api.post("/v1/sessions", body)["token"] for _ in range(times)]
-    return api.with_token(*tokens)
+    signed_in = api.with_token(*tokens)
+    signed_in.email = email
+    return signed_in
 
 
 def settle_in(stack: Stack, receiver: str) -> World:

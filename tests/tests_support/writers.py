@@ -18,8 +18,8 @@ class Writer:
     """One process; `acknowledged` are the ids that its statements had returned."""
 
     def __init__(self, conninfo: str, seed: int, streams: int, share: float) -> None:
-        self._out: IO[bytes] = TemporaryFile()
-        self._err: IO[bytes] = TemporaryFile()
+        self._out: IO[bytes] = TemporaryFile()  # noqa: SIM115 - as long as the process
+        self._err: IO[bytes] = TemporaryFile()  # noqa: SIM115 - as long as the process
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests_support.appender", conninfo,
              *map(str, (seed, streams, share))],

@@ -21,30 +21,40 @@ def template(servers: Servers) -> Settings:
     return prepare(servers.admin_url, mini.schemas(), servers.nats_url, servers.prefix())
 
 
+def _copy(place: mini.Place, template: Settings, service: str) -> None:
+    name = f"{place.settings.database_prefix}{service}"
+    with psycopg.connect(place.admin_url, autocommit=True) as admin:
+        for statement in (
+            f"create database {name} owner {service}_owner"
+            f" template {template.database_prefix}{service} strategy file_copy",
+            f"revoke all on database {name} from public",
+            f"grant connect on database {name} to {service}_system, {service}_reader",
+        ):
+            admin.execute(statement.encode())
+
+
 @pytest.fixture
 def place(servers: Servers, template: Settings) -> mini.Place:
-    """A copy of both databases; nothing runs."""
-    prefix = servers.prefix()
-    with psycopg.connect(servers.admin_url, autocommit=True) as admin:
-        for service in ("ledger", "books"):
-            name, source = f"{prefix}{service}", f"{template.database_prefix}{service}"
-            for statement in (
-                f"create database {name} owner {service}_owner template {source}"
-                " strategy file_copy",
-                f"revoke all on database {name} from public",
-                f"grant connect on database {name} to {service}_system, {service}_reader",
-            ):
-                admin.execute(statement.encode())
-    settings = template.model_copy(update={"database_prefix": prefix})
-    return mini.Place(settings, servers.admin_url)
+    """A copy of the ledger's database; nothing runs."""
+    settings = template.model_copy(update={"database_prefix": servers.prefix()})
+    made = mini.Place(settings, servers.admin_url)
+    _copy(made, template, "ledger")
+    return made
 
 
 @pytest.fixture
-async def streams(place: mini.Place) -> AsyncIterator[None]:
+def both(place: mini.Place, template: Settings) -> mini.Place:
+    """The books' database as well."""
+    _copy(place, template, "books")
+    return place
+
+
+@pytest.fixture
+async def streams(both: mini.Place) -> AsyncIterator[None]:
     """Stream names are global on a NATS server, so a test ends what it began."""
-    await delete_streams(place.settings, "ledger", "books")
+    await delete_streams(both.settings, "ledger", "books")
     yield
-    await delete_streams(place.settings, "ledger", "books")
+    await delete_streams(both.settings, "ledger", "books")
 
 
 @pytest.fixture

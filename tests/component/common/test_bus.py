@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import nats
+import nats.errors
 import pytest
 from faststream.nats import NatsRouter, TestNatsBroker
 from faststream.nats.response import NatsResponse

@@ -1,4 +1,4 @@
-"""What the relay publishes is the log, and an inbox takes each number once, whatever the bus does."""
+"""What the relay publishes is the log; an inbox takes each number once, whatever the bus does."""
 
 import asyncio
 import random
@@ -38,6 +38,7 @@ async def _published(service: Service) -> list[Recorded]:
 
 async def _everything_is_copied_once(place: Place, timeout_s: float = 30) -> list[int]:
     """The books hold what the log holds, in its order."""
+
     async def look() -> list[int]:
         return place.copied()
 
@@ -94,7 +95,7 @@ async def test_a_stream_that_is_delivered_again_from_its_beginning_is_handled_on
 
     async def consumer() -> int:
         found = await books.bus.js.consumers_info("LEDGER")
-        return sum(c.num_pending + (c.num_ack_pending or 0) == 0 for c in found)
+        return sum(not c.num_pending and not c.num_ack_pending for c in found)
 
     assert await eventually(consumer, lambda idle: idle == 1) == 1
     assert len(await _everything_is_copied_once(place)) == 32

@@ -76,9 +76,7 @@ async def test_a_command_id_belongs_to_one_organization(store: EventStore) -> No
     meta = _command()
     await _note(store, 5, meta)
     other = meta.model_copy(update={"organization": "org_2"})
-    outcome = await store.execute(
-        DECIDER, stream_of("ledger", "org_2", "a"), Note(amount=5), other
-    )
+    outcome = await store.execute(DECIDER, stream_of("ledger", "org_2", "a"), Note(amount=5), other)
     assert (outcome.replayed, outcome.n) == (False, 2)
 
 

@@ -183,4 +183,3 @@ async def test_row_security_hides_other_organizations_only_while_it_is_forced(
 
 async def _count(connection: AsyncConnection) -> int:
     return (await connection.execute(text("select count(*) from notes"))).scalar_one()
-

@@ -91,16 +91,14 @@ async def test_who_does_not_lead_answers_too_and_wakes_the_leader(
         await _owner(place, leader.pid)
         standby = build_ledger(place.settings)
         await standby.start()
-        for amount in range(1, 21):
+        for amount in range(1, 9):
             answer = await standby.bus.ask(Note(amount=amount), META)
             assert answer.version == amount
             assert len(place.sql("ledger", "select 1 from notes")) == amount
         await standby.stop()
 
 
-async def test_a_leader_that_ends_gives_the_lease_back_at_once(
-    place: Place, streams: None
-) -> None:
+async def test_a_leader_that_ends_gives_the_lease_back_at_once(place: Place, streams: None) -> None:
     first, second = build_ledger(place.settings), build_ledger(place.settings)
     second.lease._owner = "another"
     await first.start()

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import MetaData, Table, select
 from tests_support.ledger import META, Noted, Place, notes, schemas
 from tests_support.servers import Servers
@@ -48,7 +49,9 @@ def two_organizations(place: Place) -> Place:
     return place
 
 
-async def test_a_reader_sees_its_organization_only(two_organizations: Place, store: EventStore) -> None:
+async def test_a_reader_sees_its_organization_only(
+    two_organizations: Place, store: EventStore
+) -> None:
     for organization, amounts in (("org_1", [5]), ("org_2", [6]), ("org_3", []), ("", [])):
         async with store.database.read(organization) as connection:
             assert list(await connection.scalars(select(notes.c.amount))) == amounts
@@ -83,7 +86,7 @@ def test_a_reader_changes_nothing_and_sees_no_log(two_organizations: Place) -> N
 
 
 def test_another_services_role_cannot_connect(place: Place, servers: Servers) -> None:
-    at = psycopg.conninfo.conninfo_to_dict(servers.admin_url)
+    at = conninfo_to_dict(servers.admin_url)
     for role in ("books_system", "books_reader"):
         with pytest.raises(psycopg.OperationalError, match="permission denied"):
             psycopg.connect(

@@ -61,7 +61,9 @@ def test_the_last_page_has_no_next_even_when_it_is_full() -> None:
     assert page_of([], query, _place).data == []
 
 
-@given(st.lists(st.integers(0, 3), max_size=12), st.integers(1, 5), st.sampled_from(["desc", "asc"]))
+@given(
+    st.lists(st.integers(0, 3), max_size=12), st.integers(1, 5), st.sampled_from(["desc", "asc"])
+)
 def test_a_list_in_memory_is_walked_the_same_way(
     moments: list[int], limit: int, order: Order
 ) -> None:
