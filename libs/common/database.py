@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from libs.common.errors import Unavailable
 
 LOST = (OperationalError, NoneFree, psycopg.OperationalError, OSError)
-_OPTIONS = "-c idle_in_transaction_session_timeout=5s -c lock_timeout=3s -c statement_timeout=15s"
+_OPTIONS = "-c idle_in_transaction_session_timeout=5s -c lock_timeout=7s -c statement_timeout=15s"
 
 
 class Database:

@@ -143,6 +143,7 @@ def settle_in(stack: Stack, receiver: str) -> World:
     other = Organization(**_of(made), owner=bob)
     world = World(stack, receiver, document, public, home, other)
     for organization in (home, other):
+        organization.owner.organization = organization.id
         furnish(world, organization)
     return world
 
