@@ -153,7 +153,7 @@ class EventStore:
         Raises KeyReused, ChangedMeanwhile, Conflict, Unavailable, or what `decide` raises.
         """
         for _ in range(ATTEMPTS_MAX):
-            if (before := await self._made(meta)) is not None:
+            if (before := await self.made_before(meta)) is not None:
                 recorded = await self.load(stream)
                 state = decider.fold([r.event() for r in recorded[: before[2]]])
                 return Outcome(state, before[2], replayed=True, answer=before[1])
@@ -182,7 +182,8 @@ class EventStore:
                 return n
         raise Conflict("too many changes at once; try again")
 
-    async def _made(self, meta: Meta) -> tuple[str, str | None, int] | None:
+    async def made_before(self, meta: Meta) -> tuple[str, str | None, int] | None:
+        """Digest, answer and last version of this very command. Raises KeyReused."""
         if meta.command_id is None:
             return None
         with unavailable("store"):

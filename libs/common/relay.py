@@ -122,11 +122,9 @@ class Relay:
         async with asyncio.timeout(10):
             await asyncio.gather(*waiting)
         self.published = events[-1].sequence
-        async with self.store.database.work() as connection:
-            await connection.execute(text("set local synchronous_commit = off"))
+        async with self.store.database.hot.connection() as connection:
             await connection.execute(
-                text("update readers set n = :n, at = now() where name = 'relay'"),
-                {"n": self.published},
+                "update readers set n = %s, at = now() where name = 'relay'", (self.published,)
             )
         return len(events) == PAGE_EVENTS
 

@@ -125,13 +125,19 @@ class Service:
             decider, stream, command, meta, answer=sealed, beside=beside
         )
         if outcome.replayed:
-            kept = key.open(outcome.answer, ANSWERS) if outcome.answer else "{}"
-            return reply(kept, outcome.version, replayed=True)
+            return _replayed(key, outcome.answer, outcome.version)
         await self.seen(outcome)
         body = answer(outcome.state, outcome.version)
         if reveal:
             body = msgspec.json.decode(dumps(body)) | reveal
         return reply(body, outcome.version)
+
+    async def answered_before(self, meta: Meta) -> NatsResponse | None:
+        """What this very command was answered with, for who decides in a way of their own."""
+        found = await self.store.made_before(meta)
+        if found is None:
+            return None
+        return _replayed(await self._answer_key(meta), found[1], found[2])
 
     async def _answer_key(self, meta: Meta) -> DataKey:
         """Of the organization or person; the installation's where there is none (yet)."""
@@ -232,3 +238,7 @@ class Service:
         if self.relay is not None and self.relay.stopped:
             parts[f"{self.name}.relay"] = self.relay.stopped
         return parts
+
+
+def _replayed(key: DataKey, answer: str | None, version: int) -> NatsResponse:
+    return reply(key.open(answer, ANSWERS) if answer else "{}", version, replayed=True)

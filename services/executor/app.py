@@ -22,9 +22,7 @@ from services.executor.settings import ExecutorSettings
 from services.executor.start import Starts
 from services.executor.tables import metadata
 
-PROJECTIONS = (
-    views.listing, views.ledger, subscribers.workflows_view, subscribers.billing_view,
-)  # fmt: skip
+PROJECTIONS = (views.lists, subscribers.workflows_view, subscribers.billing_view)
 SCHEMA = Schema(SERVICE, metadata, Path(__file__).with_name("migrations"), PROJECTIONS)
 UNACKED_MAX = 1000
 WAKE_S = 0.05

@@ -86,8 +86,7 @@ calls = Table(
     Index("calls_newest", "org", "called_at", "call"),
 )
 
-listing = Projection("executions", version=1, tables=[executions])
-ledger = Projection("calls", version=1, tables=[calls])
+lists = Projection("lists", version=1, tables=[executions, calls])
 _SUMMARY = tuple(Summary.__dataclass_fields__)
 _JSON = ("trigger", "labels", "waits")
 _UPSERT = text(
@@ -102,8 +101,14 @@ _UPSERT = text(
 )
 
 
-@listing.whole
-async def keep_list(connection: AsyncConnection, events: Sequence[Recorded]) -> None:
+@lists.whole
+async def keep(connection: AsyncConnection, events: Sequence[Recorded]) -> None:
+    """Both lists in one transaction: a busy executor moves one bookmark, not two."""
+    await keep_executions(connection, events)
+    await keep_calls(connection, events)
+
+
+async def keep_executions(connection: AsyncConnection, events: Sequence[Recorded]) -> None:
     """Reduces a batch in memory: one read, one write, whatever its size."""
     mine = [e for e in events if e.subject.startswith("execution-")]
     if not mine:
@@ -122,8 +127,7 @@ async def keep_list(connection: AsyncConnection, events: Sequence[Recorded]) -> 
     await connection.execute(_UPSERT, {"rows": msgspec.json.encode(rows).decode()})
 
 
-@ledger.whole
-async def keep_ledger(connection: AsyncConnection, events: Sequence[Recorded]) -> None:
+async def keep_calls(connection: AsyncConnection, events: Sequence[Recorded]) -> None:
     rows = [row for e in events if (row := _call(e)) is not None]
     if rows:
         await connection.execute(calls.insert(), rows)

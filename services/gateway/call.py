@@ -131,7 +131,9 @@ class Call:
         if key is None:
             return await do({})
         who = self.actor if self.caller else f"{self.actor}@{_peer(self.request)}"
-        parts = (self.organization, who, self.request.method, self.request.url.path, key)
+        # What a person does for themselves is the same whatever organizations they have by then.
+        organization = self.organization if ":" in self.known.permission else "instance"
+        parts = (organization, who, self.request.method, self.request.url.path, key)
         name = "\x00".join(f"{len(part)}:{part}" for part in parts)
         command_id = str(uuid.uuid5(_COMMANDS, name))
         if command_id in self.door.in_flight:

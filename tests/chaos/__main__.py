@@ -71,7 +71,7 @@ def run(folder: Path, size: Size, seed: int) -> tuple[list[Kill], Facts]:
     with running(folder / "data", size.executors, (f"127.0.0.1:{port}",), say) as stack:
         stack.sign_up()
         stack.use_big_plan()
-        stack.done("PUT", "/v1/variables/receiver", json={"value": f"http://127.0.0.1:{port}"})
+        stack.surely("PUT", "/v1/variables/receiver", json={"value": f"http://127.0.0.1:{port}"})
         for document in DOCUMENTS.values():
             stack.publish(document)
         job = Job(

@@ -1,6 +1,7 @@
 """A whole installation in this process, as `troth up` starts it; signed in, on a big plan."""
 
 import os
+import secrets
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -32,6 +33,7 @@ class Stack:
     api: httpx.Client
     org: str = ""
     notes: list[str] = field(default_factory=list)
+    unready: list[str] = field(default_factory=list)
 
     @property
     def address(self) -> str:
@@ -51,7 +53,8 @@ class Stack:
         """Keeps the processes running until `look` is true; how long that took."""
         begun = time.monotonic()
         if not self.wait_a_while(look, within_s):
-            raise TimeoutError(f"not within {within_s:g} s: {what}; {self.notes[-5:]}")
+            said = "; ".join([*self.unready, *self.notes[-5:]])
+            raise TimeoutError(f"not within {within_s:g} s: {what}; {said}")
         return time.monotonic() - begun
 
     def wait_a_while(self, look: Callable[[], bool], within_s: float) -> bool:
@@ -65,9 +68,11 @@ class Stack:
         return True
 
     def ready(self) -> bool:
+        """Every process says so; who does not, and why, is kept in `unready`."""
         ports = self.installation.ports
-        plans = self.installation.plans
-        return all(ask_ready(ports[f"ops-{plan.name}"])[0] for plan in plans)
+        said = {p.name: ask_ready(ports[f"ops-{p.name}"]) for p in self.installation.plans}
+        self.unready = [f"{name}: {what}" for name, (ready, what) in said.items() if not ready]
+        return not self.unready
 
     def dsn(self, service: str) -> str:
         """Its database, read as the superuser: no row security stands in the way."""
@@ -110,31 +115,39 @@ class Stack:
         assert answer.status_code < 300, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 
+    def surely(self, method: str, path: str, **more: Any) -> Any:
+        """For what a test needs before it begins: asks again while a part does not answer."""
+        key = {"Idempotency-Key": secrets.token_urlsafe(12)} if method == "POST" else {}
+        more["headers"] = key | more.get("headers", {})
+        self.wait(lambda: self.ask(method, path, **more).status_code != 503, path)
+        return self.done(method, path, **more)
+
     def hook(self, path: str, body: Any, **headers: str) -> httpx.Response:
         return self.api.post(f"/hooks/{self.org}/{path}", json=body, headers=headers)
 
     def publish(self, document: str) -> str:
-        made = self.done(
+        made = self.surely(
             "POST", "/v1/workflows", content=document,
             headers={"content-type": "application/yaml"},
         )  # fmt: skip
         assert not made.get("problems"), made["problems"]
-        self.done("POST", f"/v1/workflows/{made['id']}/publish", json={"draft_version": 1})
+        draft = {"draft_version": 1}
+        self.surely("POST", f"/v1/workflows/{made['id']}/publish", json=draft)
         return made["id"]
 
     def sign_up(self) -> None:
         token = self.installation.secrets.operator_token
         person = {"name": "Ada", "email": EMAIL, "password": PASSWORD}
-        self.done("POST", "/v1/instance/setup", json={"token": token} | person)
+        self.surely("POST", "/v1/instance/setup", json={"token": token} | person)
         session = {"email": EMAIL, "password": PASSWORD, "as": "token"}
-        signed_in = self.done("POST", "/v1/sessions", json=session)
+        signed_in = self.surely("POST", "/v1/sessions", json=session)
         self.api.headers["Authorization"] = f"Bearer {signed_in['token']}"
-        self.org = self.done("GET", "/v1/me")["organizations"][0]["id"]
+        self.org = self.surely("GET", "/v1/me")["organizations"][0]["id"]
 
     def use_big_plan(self) -> None:
         """The account is opened by an event, so it is there a moment after the organization."""
         self.wait(lambda: self.ask("GET", "/v1/billing").status_code == 200, "the account", 20)
-        self.done("PUT", "/v1/billing/plan", json={"plan": "enterprise"})
+        self.surely("PUT", "/v1/billing/plan", json={"plan": "enterprise"})
         org = self.org
 
         def known() -> bool:

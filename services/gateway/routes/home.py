@@ -24,7 +24,7 @@ from services.gateway.parameters import Parameters
 from services.gateway.problems import status_of
 from services.gateway.routes.people import cookie_for, sign_in
 from services.gateway.routing import Routes
-from services.identity.contract import CloseSession, SetUpInstance, SetUpShown
+from services.identity.contract import CloseSession, SessionShown, SetUpInstance, SetUpShown
 
 routes = Routes("home")
 PARTS = ("identity", "workflows", "executor", "billing", "audit", "subscriptions")
@@ -84,14 +84,14 @@ async def sign_in_by_form(call: Anybody) -> Response:
     refuse_cross_site(call.request)
     form = await _form(call)
     try:
-        session = await sign_in(call, form.get("email", ""), form.get("password", ""))
+        answered = await sign_in(call, form.get("email", ""), form.get("password", ""))
     except DomainError as error:
         if error.kind == "unavailable":
             raise
         said = "Too many tries; wait a minute." if error.kind == "too-many" else (
             "E-mail address and password do not fit.")  # fmt: skip
         return await _home(call, 429 if error.kind == "too-many" else 401, said)
-    return _to_home({"Set-Cookie": cookie_for(call, session)})
+    return _to_home({"Set-Cookie": cookie_for(call, answered.as_a(SessionShown))})
 
 
 @routes.post("/sign-out", HTML, produces=(HTML,), public_page=True, documents=(FORM,))

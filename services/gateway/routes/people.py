@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import Depends
 from starlette.responses import Response
 
+from libs.common.bus import Answered
 from libs.common.errors import NotFound
 from libs.common.privacy import keyed_digest
 from services.gateway import cookies
@@ -42,26 +43,28 @@ async def open_session(
 ) -> Response:
     """Sign in. Sets the session cookie; with `"as": "token"` the answer has the token instead."""
     as_token = body.pop("as_", "cookie") == "token"
-    session = await sign_in(call, body["email"], body["password"])
+    answered = await sign_in(call, body["email"], body["password"])
+    session = answered.as_a(SessionShown)
     shown = SessionOpened(
         id=session.id, person=session.person, expires_at=session.expires_at,
         token=session.token if as_token else None,
     )  # fmt: skip
     response = json_response(shown.model_dump_json().encode(), 201)
+    if answered.replayed:
+        response.headers["Idempotency-Replayed"] = "true"
     if not as_token and session.token:
         response.headers["Set-Cookie"] = cookie_for(call, session)
     return response
 
 
-async def sign_in(call: Call, email: str, password: str) -> SessionShown:
-    """The new session. Five tries a minute for an account, twenty from an address."""
+async def sign_in(call: Call, email: str, password: str) -> Answered:
+    """The new session (SessionShown). Five tries a minute for an account, twenty from an address."""
     key = call.door.settings.index_bytes
     account = keyed_digest(key, f"sign-in|{email.strip().lower()}")
     address = keyed_digest(key, f"address|{address_of(call.request)}")
     call.door.rates.address.take(address_of(call.request)).or_refuse()
     call.door.rates.account.take(account).or_refuse()
-    answered = await call.change(OpenSession, email=email, password=password, address=address)
-    return answered.as_a(SessionShown)
+    return await call.change(OpenSession, email=email, password=password, address=address)
 
 
 def cookie_for(call: Call, session: SessionShown) -> str:

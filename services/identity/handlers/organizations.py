@@ -50,7 +50,8 @@ def router(parts: Parts) -> NatsRouter:
 
     @r.subscriber(FoundOrganization.type, queue=SERVICE)
     async def found_organization(command: FoundOrganization, meta: CausedBy) -> NatsResponse:
-        new = await founding(parts, command, new_id("org", meta), a_person(meta))
+        organization_id = new_id("org", acting(meta, "instance"))
+        new = await founding(parts, command, organization_id, a_person(meta))
         mine = acting(meta, new.fact.organization_id)
 
         async def beside(db: AsyncConnection) -> None:

@@ -207,9 +207,7 @@ def test_of_twenty_writers_at_once_one_wins(world: World, thing: str) -> None:
     line, given = THINGS[thing](world)
     tag = tag_of(world, line)
     with ThreadPoolExecutor(20) as pool:
-        answers = list(
-            pool.map(lambda n: change(world, line, given(n), If_Match=tag), range(20))
-        )
+        answers = list(pool.map(lambda n: change(world, line, given(n), If_Match=tag), range(20)))
     won = [answer for answer in answers if answer.status_code < 300]
     assert len(won) == 1, [a.status_code for a in answers]
     lost = {(a.status_code, a.json()["code"]) for a in answers if a not in won}
@@ -224,9 +222,7 @@ def test_twenty_that_create_one_draft_at_once_make_it_once(world: World) -> None
     line = f"PUT /v1/workflows/{name}/draft"
     text = {"content": greeter(name).encode(), "media": YAML}
     with ThreadPoolExecutor(20) as pool:
-        answers = list(
-            pool.map(lambda _: change(world, line, text, If_None_Match="*"), range(20))
-        )
+        answers = list(pool.map(lambda _: change(world, line, text, If_None_Match="*"), range(20)))
     made = [answer for answer in answers if answer.status_code == 201]
     assert len(made) == 1, [a.status_code for a in answers]
     assert {a.status_code for a in answers} <= {201, 409, 412}

@@ -22,7 +22,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory, counting: Counting) -> I
     with running(folder, 2, (counting.pair,)) as stack:
         stack.sign_up()
         stack.use_big_plan()
-        stack.done("PUT", "/v1/variables/receiver", json={"value": counting.url})
+        stack.surely("PUT", "/v1/variables/receiver", json={"value": counting.url})
         for document in DOCUMENTS.values():
             stack.publish(document)
         yield stack
