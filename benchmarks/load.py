@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from tempfile import TemporaryFile
+from typing import IO
 from urllib.parse import urlsplit
 
 import msgspec
@@ -23,24 +25,27 @@ class Generator:
         parts = urlsplit(address)
         host, port = parts.hostname or "127.0.0.1", parts.port or 80
         job = Job(host, port, requests, connections, seconds, count)
+        # Files, not pipes: what it measured must not wait for us, and is larger than a pipe holds.
+        self._out, self._said = TemporaryFile(), TemporaryFile()  # noqa: SIM115 - closed by `end`
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.generator"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            env=with_code({}),
+            stdin=subprocess.PIPE, stdout=self._out, stderr=self._said, env=with_code({}),
         )  # fmt: skip
         assert self._process.stdin is not None, "asked for"
         self._process.stdin.write(msgspec.json.encode(job))
         self._process.stdin.close()
-        self._process.stdin = None
 
     def take(self, status: int) -> Done:
         """What it measured. Raises Failed unless every call was answered by `status`."""
         try:
-            out, said = self._process.communicate(timeout=FINISH_WITHIN_S)
+            code = self._process.wait(FINISH_WITHIN_S)
+            out, said = _text_of(self._out), _text_of(self._said)
+        except subprocess.TimeoutExpired:
+            raise Failed("the load generator did not end") from None
         finally:
             self.end()
-        if self._process.returncode != 0:
-            raise Failed(f"the load generator failed:\n{said.decode(errors='replace')[-1500:]}")
+        if code != 0:
+            raise Failed(f"the load generator failed:\n{said[-1500:]}")
         done = msgspec.json.decode(out, type=Done)
         other = {code: n for code, n in done.statuses.items() if code != status}
         if other:
@@ -52,6 +57,13 @@ class Generator:
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait()
+        self._out.close()
+        self._said.close()
+
+
+def _text_of(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode(errors="replace")
 
 
 def run(

@@ -1,6 +1,8 @@
 """`troth demo`: starts everything, runs one real workflow, kills its process, proves the rest."""
 
 import logging
+import os
+import signal
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -112,6 +114,13 @@ def _keep(installation: "Installation", scene: "Scene", last: str, stop: Stop) -
 
 
 def _stop(installation: "Installation") -> None:
+    """Nothing is under way any more, so all processes are asked at once; the servers follow."""
+    from cli.demo.killing import is_running_child
+
+    servers = ("nats", "postgres")
+    for name, pid in installation.supervisor.pids().items():
+        if name not in servers and pid is not None and is_running_child(pid):
+            os.kill(pid, signal.SIGTERM)
     try:
         installation.stop(GRACE_S)
     except KeyboardInterrupt:

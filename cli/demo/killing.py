@@ -36,7 +36,9 @@ def kill_the_holder(scene: Scene, timeline: Timeline, leases: Leases) -> Killed:
         _ask_for_it(scene, timeline, names[pid], pid)
     else:
         os.kill(pid, signal.SIGKILL)
-        scene.until(lambda: has_died(pid), f"{names[pid]} did not die", DIE_WITHIN_S)
+        scene.until(
+            lambda: not is_running_child(pid) or None, f"{names[pid]} did not die", DIE_WITHIN_S
+        )
     at = datetime.now(UTC)
     said = [note.detail for note in scene.installation.poll() if note.name == names[pid]]
     if not said or exists(pid):
@@ -52,16 +54,18 @@ def _ask_for_it(scene: Scene, timeline: Timeline, name: str, pid: int) -> None:
     left = (timeline.due_at - datetime.now(UTC)).total_seconds()
     scene.teller.say(f"your turn, within {left:.0f} s, elsewhere:  kill -9 {pid}   ({name})")
     deadline = time.monotonic() + left
-    while not has_died(pid):
+    while is_running_child(pid):
         if time.monotonic() > deadline:
             raise DemoFailed(f"nobody killed pid {pid} in time; run it again, or without --pause")
         scene.breathe(0.05)
 
 
-def has_died(pid: int) -> bool | None:
-    """Whether a child of ours has ended; it is left for the supervisor to reap."""
-    ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    return True if ended is not None else None
+def is_running_child(pid: int) -> bool:
+    """Whether a process that we started still runs; an ended one is left for who reaps it."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+    except ChildProcessError:
+        return False  # it was reaped: the number may be somebody else's by now
 
 
 def exists(pid: int) -> bool:

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 PACKAGES, EVENTS = "/packages", "/events"
-ANSWER_S = 0.3
+ANSWER_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Came:
 class Receiver:
     """Listens on 127.0.0.1 in threads of its own, from `with` to its end.
 
-    It takes 0.3 s over a package, as somebody who does something with it would.
+    It takes 0.2 s over a package, as somebody who does something with it would.
     """
 
     def __init__(self, port: int) -> None:

@@ -6,9 +6,10 @@ from faststream.nats import NatsRouter
 from faststream.nats.response import NatsResponse
 
 from libs.common.bus import CausedBy, reply
+from libs.common.decider import Decider
 from libs.common.errors import NotFound
-from libs.common.eventstore import Made, rows, stream_of
-from libs.common.messages import Meta, Recorded
+from libs.common.eventstore import rows, stream_of
+from libs.common.messages import Event, Meta, Recorded
 from libs.common.pages import Page, page_of
 from services.executor import views
 from services.executor.commit import Decision
@@ -124,6 +125,8 @@ def _calls(r: NatsRouter, engine: Engine, starts: Starts) -> None:
 
     @r.subscriber(ResendCall.type, queue=SERVICE)
     async def resend_call(command: ResendCall, meta: CausedBy) -> NatsResponse:
+        if (before := await engine.service.answered_before(meta)) is not None:
+            return before
         row = await _call(engine, meta, command.call_id)
         if row.body is None and row.execution is None:
             raise NothingToResend("what came was not kept, because its signature was wrong")
@@ -131,8 +134,14 @@ def _calls(r: NatsRouter, engine: Engine, starts: Starts) -> None:
         execution_id = await resend(starts, meta, row, headers, body)
         fact = CallResent(call_id=command.call_id, execution_id=execution_id)
         stream = stream_of("call", meta.organization, command.call_id)
-        await engine.store.note(stream, [fact], meta)
-        return reply(CallResentShown(call=command.call_id, execution=execution_id))
+        shown = CallResentShown(call=command.call_id, execution=execution_id)
+        return await engine.service.decide(
+            NOTED, stream, [fact], meta, answer=lambda state, version: shown
+        )
+
+
+# Records facts and the answer of a command that was carried out; doing that twice does no harm.
+NOTED: Decider[list[Event], None] = Decider(None, lambda facts, _: facts, lambda state, _: state)
 
 
 async def history(engine: Engine, meta: Meta, execution_id: str) -> list[Recorded]:
@@ -162,6 +171,8 @@ async def cancel(engine: Engine, command: CancelExecution, meta: Meta) -> NatsRe
         key = await engine.service.keys.key(meta.organization, "executions")
         sealed = key.seal(command.reason, stream)
     wish = Cancel(command.rollback, sealed)
+    if (before := await engine.service.answered_before(meta)) is not None:
+        return before
     while True:
         events = await history(engine, meta, command.execution_id)
         state = execution.fold([e.event() for e in events])
@@ -172,22 +183,14 @@ async def cancel(engine: Engine, command: CancelExecution, meta: Meta) -> NatsRe
             Decision(
                 stream, command.execution_id, meta.organization,
                 rows(stream, len(events) + 1, decided, meta), op="wake",
-                made=_made(meta, stream, len(events)),
             )
         )  # fmt: skip
         if made.status == "won":
             await engine.bus.nc.publish(CANCEL_SUBJECT, command.execution_id.encode())
             engine.leases.wake.set()
             break
-    events = await history(engine, meta, command.execution_id)
-    return reply(await _shown(engine, meta, events), len(events))
-
-
-def _made(meta: Meta, stream: str, version: int) -> Made | None:
-    return None if meta.command_id is None else Made(
-        meta.organization, meta.command_id, meta.command_digest or "", stream, version + 1,
-        version + 1, None,
-    )  # fmt: skip
+    shown = await _shown(engine, meta, await history(engine, meta, command.execution_id))
+    return await engine.service.decide(NOTED, stream, [], meta, answer=lambda state, version: shown)
 
 
 async def call_data(engine: Engine, meta: Meta, row: Any) -> tuple[Any, Any]:

@@ -104,6 +104,11 @@ class Stack:
         found = self.rows("executor", sql, f"execution-{self.org}-{execution}")
         return [row[0].rpartition(".")[2] for row in found]
 
+    def ended_once(self, execution: str) -> bool:
+        """It was started once and has ended."""
+        events = self.events_of(execution)
+        return events[-1:] == ["execution-finished"] and events.count("execution-started") == 1
+
     # -- over HTTP ---------------------------------------------------------------------------
 
     def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
@@ -111,16 +116,20 @@ class Stack:
 
     def done(self, method: str, path: str, **more: Any) -> Any:
         """Asks, and fails with the answer when it is a refusal."""
-        answer = self.ask(method, path, **more)
-        assert answer.status_code < 300, f"{method} {path}: {answer.status_code} {answer.text}"
-        return answer.json() if answer.content else None
+        return _good(self.ask(method, path, **more))
 
     def surely(self, method: str, path: str, **more: Any) -> Any:
         """For what a test needs before it begins: asks again while a part does not answer."""
         key = {"Idempotency-Key": secrets.token_urlsafe(12)} if method == "POST" else {}
         more["headers"] = key | more.get("headers", {})
-        self.wait(lambda: self.ask(method, path, **more).status_code != 503, path)
-        return self.done(method, path, **more)
+        answers: list[httpx.Response] = []
+
+        def asked() -> bool:
+            answers.append(self.ask(method, path, **more))
+            return answers[-1].status_code != 503
+
+        self.wait(asked, path)
+        return _good(answers[-1])
 
     def hook(self, path: str, body: Any, **headers: str) -> httpx.Response:
         return self.api.post(f"/hooks/{self.org}/{path}", json=body, headers=headers)
@@ -155,6 +164,11 @@ class Stack:
             return self.rows("executor", sql, org) == [(500,)]
 
         self.wait(known, "the executor's view of the plan", 20)
+
+
+def _good(answer: httpx.Response) -> Any:
+    assert answer.status_code < 300, f"{answer.request.url}: {answer.status_code} {answer.text}"
+    return answer.json() if answer.content else None
 
 
 @contextmanager

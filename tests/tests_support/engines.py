@@ -3,7 +3,7 @@
 import asyncio
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from libs.common import ids
 from libs.common.bus import Bus
@@ -78,7 +78,8 @@ class Bed:
         await self.bus.ask(StoreSecret(name=name, value=value), self.meta)
 
     async def send(
-        self, path: str, body: Any, *, key: str | None = None, respond: str = "result",
+        self, path: str, body: Any, *, key: str | None = None,
+        respond: Literal["accepted", "result"] = "result",
         wait_s: float = 10, deadline_s: float = 5, digest: str | None = None,
     ) -> "asyncio.Future[StartAnswer]":  # fmt: skip
         """Puts a webhook call on the WORK queue, as the gateway does; the answer comes later."""

@@ -53,6 +53,7 @@ def docker_answers() -> bool:
     if not (Path("/var/run/docker.sock").exists() or os.environ.get("DOCKER_HOST")):
         return False
     import docker
+    import docker.errors
 
     try:
         docker.from_env().ping()

@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 
 from cli import run_state
-from libs.embedded.folder import DataFolder
+from libs.embedded.folder import DataFolder, free_port
 from libs.embedded.postgres import Postgres
 
 ROOT = Path(__file__).parents[2]
@@ -121,7 +121,7 @@ class Stack:
         """While the installation is stopped: its PostgreSQL alone, as its superuser."""
         with DataFolder(self.data) as folder:
             secrets = folder.read_secrets()
-            server = Postgres(folder.postgres, None, secrets.postgres)
+            server = Postgres(folder.postgres, free_port(), secrets.postgres)
             server.start()
             try:
                 yield lambda service: psycopg.connect(

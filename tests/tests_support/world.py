@@ -135,12 +135,12 @@ def settle_in(stack: Stack, receiver: str) -> World:
     ada = {"name": "Ada", "email": "ada@example.com", "password": PASSWORD}
     public.post("/v1/instance/setup", ada | {"token": stack.setup_token})
     owner = sign_in(public, "ada@example.com", 4)
-    home = Organization(**_of(owner.get("/v1/organizations")["data"][0]), owner=owner)
+    home = _owned(owner, owner.get("/v1/organizations")["data"][0])
     bob = Api(stack.address, document)
     bob.post("/v1/people", SIGN_UP | {"name": "Bob", "email": "bob@example.com"})
     bob = sign_in(bob, "bob@example.com", 2)
     made = bob.post("/v1/organizations", {"name": "Other", "slug": "other"})
-    other = Organization(**_of(made), owner=bob)
+    other = _owned(bob, made)
     world = World(stack, receiver, document, public, home, other)
     for organization in (home, other):
         organization.owner.organization = organization.id
@@ -148,8 +148,8 @@ def settle_in(stack: Stack, receiver: str) -> World:
     return world
 
 
-def _of(shown: dict[str, Any]) -> dict[str, str]:
-    return {"id": shown["id"], "slug": shown["slug"]}
+def _owned(owner: Api, shown: dict[str, Any]) -> Organization:
+    return Organization(shown["id"], shown["slug"], owner)
 
 
 def furnish(world: World, organization: Organization) -> None:

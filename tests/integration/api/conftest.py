@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import pytest
-
 from tests_support.stack import Stack
 from tests_support.world import World, receiving, settle_in
 

@@ -5,8 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
-
-from tests_support.api import JSON, YAML, Operation
+from tests_support.api import YAML, Operation
 from tests_support.walk import (
     BODY_MAX,
     Findings,
@@ -129,7 +128,8 @@ def test_a_body_one_byte_over_the_limit_is_refused_and_one_of_the_limit_is_read(
                     assert is_problem(answer, 413, "body-too-large")["limit_bytes"] == BODY_MAX
         for op in with_bodies(world):
             with findings.at(op.id, "of the limit"):
-                given = spoiled_as(op, {}) | {"content": b" " * BODY_MAX}
+                given = spoiled(op, b" " * BODY_MAX)
+                given["headers"]["Content-Type"] = op.media[0]
                 answer = caller(op, world).ask(op.method, world.home.path(op), **given)
                 is_problem(answer, 400, "malformed-json")
     findings.none(70)

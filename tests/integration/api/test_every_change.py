@@ -7,7 +7,6 @@ from typing import Any
 
 import httpx
 import pytest
-
 from tests_support.api import MERGE, YAML, Api, Operation
 from tests_support.stack import until
 from tests_support.walk import good_body
@@ -41,7 +40,7 @@ def requests_of(world: World, op: Operation) -> Made:
         case "open-session":
             api, person = Api(world.public.base, world.document), world.person("opens")
             good = {"email": person.email, "password": PASSWORD, "as": "token"}
-            return api, path, {"json": good}, {"json": good | {"password": "another one 99"}}
+            return api, path, {"json": good}, {"json": good | {"as": "cookie"}}
         case "add-member":
             good = {"email": world.person("joins").email, "role": "viewer"}
             return api, path, {"json": good}, {"json": good | {"role": "runner"}}
@@ -56,8 +55,11 @@ def requests_of(world: World, op: Operation) -> Made:
         case "cancel-execution":
             return api, path, {"json": {"reason": "a"}}, {"json": {"reason": "b"}}
         case "draft-workflow" | "check-document":
-            texts = [greeter(new("once")).encode() for _ in range(2)]
-            return api, path, *({"content": t, "headers": {"Content-Type": YAML}} for t in texts)
+            good, other = (
+                {"content": greeter(new("once")).encode(), "headers": {"Content-Type": YAML}}
+                for _ in range(2)
+            )
+            return api, path, good, other
         case "publish-workflow" | "archive-workflow" | "disable-workflow" | "enable-workflow":
             made = api.post("/v1/workflows", content=greeter(new("once")).encode(),
                             headers={"Content-Type": YAML})  # fmt: skip

@@ -4,7 +4,6 @@ from typing import Any
 
 import httpx
 import pytest
-
 from tests_support.api import METHODS, Api
 from tests_support.stack import until
 from tests_support.walk import Findings, caller, content, nothing_changes, with_path

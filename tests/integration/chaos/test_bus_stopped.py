@@ -12,7 +12,6 @@ from tests.chaos.stack import Stack
 
 pytestmark = pytest.mark.timeout(300)
 MARGIN_S = 10.0
-STARTED_AND_ENDED = ["execution-started", "execution-finished"]
 
 
 def count_of_executions(stack: Stack) -> int:
@@ -46,7 +45,7 @@ def test_with_nats_stopped_a_draft_is_refused_within_its_timeout_and_callers_los
     stack.wait(lambda: stack.ask("PUT", "/v1/workflows/late/draft", **draft).status_code == 201,
                "the draft is taken")  # fmt: skip
     for execution in callers.acknowledged.values():
-        stack.wait(lambda e=execution: stack.events_of(e) == STARTED_AND_ENDED, execution)
+        stack.wait(lambda e=execution: stack.ended_once(e), execution)
 
 
 def test_a_hook_that_nobody_took_answers_503_with_its_key_and_the_key_starts_one_execution(
@@ -77,5 +76,5 @@ def test_a_hook_that_nobody_took_answers_503_with_its_key_and_the_key_starts_one
     again = stack.hook("sums", {"n": 3}, **{"Idempotency-Key": key})
     assert again.json()["execution"] == promised[0]
     assert again.headers["Idempotency-Replayed"] == "true"
-    stack.wait(lambda: stack.events_of(promised[0]) == STARTED_AND_ENDED, "it ends")
+    stack.wait(lambda: stack.ended_once(promised[0]), "it ends")
     assert count_of_executions(stack) == before + 1

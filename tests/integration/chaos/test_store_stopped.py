@@ -30,8 +30,7 @@ def test_with_postgresql_stopped_callers_are_refused_and_then_served(
     assert refused.status_code == 503, refused.text
     assert set(callers.refused) <= {503}
     for execution in callers.acknowledged.values():
-        ends = ["execution-started", "execution-finished"]
-        stack.wait(lambda e=execution, ends=ends: stack.events_of(e) == ends, execution)
+        stack.wait(lambda e=execution: stack.ended_once(e), execution)
 
 
 def test_effects_under_way_while_postgresql_is_killed_are_done_once_each(
@@ -46,7 +45,7 @@ def test_effects_under_way_while_postgresql_is_killed_are_done_once_each(
         time.sleep(0.01)
     stack.take_down("postgres", signal.SIGKILL)
     stack.wait(stack.ready, "the store is back")
-    stack.wait(lambda: stack.events_of(execution)[-1] == "execution-finished", "it ends")
+    stack.wait(lambda: stack.ended_once(execution), "it ends")
 
     counts = counting.per_key(execution)
     assert set(counts) == {f"{execution}:post[{i}]" for i in range(20)}
