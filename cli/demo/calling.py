@@ -29,7 +29,7 @@ class Call:
         self.answer: Any = None
         self.took_s = 0.0
         self._failure: str | None = None
-        self._thread = threading.Thread(target=self._call, daemon=True)
+        self._thread = threading.Thread(target=self.run, daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -47,7 +47,8 @@ class Call:
         second.id, second.body = self.id, self.body
         return second
 
-    def _call(self) -> None:
+    def run(self) -> None:
+        """The call itself, in the thread of who asks for it."""
         address = urlsplit(self.url)
         connection = http.client.HTTPConnection(
             address.hostname or "", address.port, timeout=TIMEOUT_S

@@ -56,8 +56,9 @@ class Log:
         """The line that says that this process took the execution up."""
         with self._file.open("rb") as file:
             file.seek(self._from)
-            for line in file.read().splitlines():
-                if RESUMED.encode() in line and execution.encode() in line:
+            for line in file.read().splitlines(keepends=True):
+                whole = line.endswith(b"\n")
+                if whole and RESUMED.encode() in line and execution.encode() in line:
                     said = json.loads(line)
                     return Resumed(self.process, said["pid"], _moment(said["at"]))
         return None

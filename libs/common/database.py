@@ -24,13 +24,13 @@ class Database:
 
     def __init__(
         self, server_url: str, service: str, system_password: str, reader_password: str,
-        prefix: str = "troth_",
+        prefix: str = "troth_", kept: int = 2,
     ) -> None:  # fmt: skip
         self.service, self._server = service, urlsplit(server_url)
         self.name = f"{prefix}{service}"
         self._passwords = {"system": system_password, "reader": reader_password}
-        self.system: AsyncEngine = self._engine("system", kept=2, extra=3)
-        self.reader: AsyncEngine = self._engine("reader", kept=1, extra=4)
+        self.system: AsyncEngine = self._engine("system", kept, extra=3)
+        self.reader: AsyncEngine = self._engine("reader", 1, extra=4)
         self.hot = AsyncConnectionPool(
             self.conninfo("system"), min_size=1, max_size=3, open=False, timeout=5, max_idle=60,
             kwargs={"autocommit": True, "prepare_threshold": 1}, name=f"{service}-log",

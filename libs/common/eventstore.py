@@ -13,6 +13,7 @@ from libs.common import ids
 from libs.common.database import Database, unavailable
 from libs.common.decider import Decider
 from libs.common.errors import ChangedMeanwhile, Conflict, KeyReused
+from libs.common.fields import milliseconds
 from libs.common.messages import Event, Meta, Recorded
 from libs.common.streams import stream_of as stream_of  # handed on to handlers
 
@@ -244,7 +245,7 @@ def _check_expected(meta: Meta, version: int, recorded: list[Recorded]) -> None:
         last = recorded[-1]
         raise ChangedMeanwhile(
             "somebody changed it after you read it",
-            current=f'"{version}"', changed_by=last.actor, changed_at=last.time.isoformat(),
+            current=f'"{version}"', changed_by=last.actor, changed_at=milliseconds(last.time),
         )  # fmt: skip
 
 

@@ -69,7 +69,8 @@ begin
         traceparent text, data json)),
     f as (select e.stream, min(e.version) v from e group by 1),
     winners as materialized (select f.stream from f
-      where f.v = 1 + coalesce((select max(l.version) from log l where l.stream = f.stream), 0)),
+      where f.v = 1 + coalesce((select l.version from log l where l.stream = f.stream
+        order by l.version desc limit 1), 0)),
     ins as (insert into log (partition, n, id, org, stream, version, type, data_version, at, actor,
         request_id, causation_id, origin, traceparent, data)
       select p, base + row_number() over (order by e.stream, e.version), e.id, e.org, e.stream,

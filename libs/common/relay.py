@@ -86,6 +86,7 @@ class Relay:
     async def _begin(self) -> None:
         js = self.bus.js
         await ensure_event_stream(js, self.service)
+        there, of = await self._last_on_the_bus()
         async with self.store.database.work() as connection:
             await connection.execute(
                 text("insert into readers (name) values ('relay') on conflict do nothing")
@@ -93,13 +94,18 @@ class Relay:
             row = await connection.execute(text("select n from readers where name = 'relay'"))
             self.published = row.scalar_one()
         _, self.head, incarnation = await self.store.page(self.published, 1)
-        with contextlib.suppress(NotFoundError):
-            last = await js.get_last_msg(self.service.upper(), subject_of(self.service))
-            headers = last.headers or {}
-            there = int(headers.get(LAST, "0"))
-            if int(headers.get(INCARNATION, "0")) == incarnation and there > self.head:
-                raise Ahead(f"the bus is at {there}, the log at {self.head}: run `troth restore`")
+        if of == incarnation and there > self.head:
+            raise Ahead(f"the bus is at {there}, the log at {self.head}: run `troth restore`")
         self.stopped = None
+
+    async def _last_on_the_bus(self) -> tuple[int, int]:
+        """Number and incarnation; asked before the log's head, for an old relay may still run."""
+        try:
+            last = await self.bus.js.get_last_msg(self.service.upper(), subject_of(self.service))
+        except NotFoundError:
+            return 0, 0
+        headers = last.headers or {}
+        return int(headers.get(LAST, "0")), int(headers.get(INCARNATION, "0"))
 
     async def _turn(self) -> bool:
         """One page; True when there may be more."""
@@ -124,7 +130,8 @@ class Relay:
         self.published = events[-1].sequence
         async with self.store.database.hot.connection() as connection:
             await connection.execute(
-                "update readers set n = %s, at = now() where name = 'relay'", (self.published,)
+                "update readers set n = %(n)s, at = now() where name = 'relay' and n < %(n)s",
+                {"n": self.published},
             )
         return len(events) == PAGE_EVENTS
 

@@ -43,6 +43,7 @@ class Service:
     def __init__(
         self, name: str, settings: Settings, *, fetch_key: Fetch | None = None,
         projections: Sequence[Projection] = (), log: bool = True, database: bool = True,
+        connections: int = 2,
     ) -> None:  # fmt: skip
         self.name, self.settings = name, settings
         self.has_log, self.has_database = log and database, database
@@ -51,7 +52,7 @@ class Service:
         self.bus = Bus(settings.nats_url, name, name, secrets.nats_password.get_secret_value())
         self.database = Database(
             settings.database_url, name, secrets.system_password.get_secret_value(),
-            secrets.reader_password.get_secret_value(), settings.database_prefix,
+            secrets.reader_password.get_secret_value(), settings.database_prefix, connections,
         )  # fmt: skip
         self.store = EventStore(self.database)
         self.store.appended = self.appended

@@ -25,7 +25,7 @@ from services.executor.tables import metadata
 PROJECTIONS = (views.lists, subscribers.workflows_view, subscribers.billing_view)
 SCHEMA = Schema(SERVICE, metadata, Path(__file__).with_name("migrations"), PROJECTIONS)
 UNACKED_MAX = 1000
-WAKE_S = 0.05
+WAKE_S = 0.1
 
 
 class Executor(Service):
@@ -42,7 +42,9 @@ def build(settings: Settings, fetch_key: Fetch | None = None) -> Executor:
     """The executor, not yet started; `fetch_key` stands in for identity in tests."""
     if not isinstance(settings, ExecutorSettings):
         settings = ExecutorSettings()  # pyright: ignore[reportCallIssue] - from the environment
-    service = Executor(SERVICE, settings, projections=PROJECTIONS, fetch_key=fetch_key)
+    service = Executor(
+        SERVICE, settings, projections=PROJECTIONS, fetch_key=fetch_key, connections=4
+    )
     service.lease.wake_s = WAKE_S
     engine = service.engine = Engine(service, settings)
     starts = Starts(engine)

@@ -4,13 +4,14 @@ import asyncio
 import logging
 import time
 from collections import deque
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from libs.common import telemetry
 from libs.common.database import LOST
 from libs.common.errors import DomainError
 from libs.common.eventstore import stream_of
+from libs.common.fields import milliseconds
 from libs.common.messages import Meta, Recorded
 from libs.common.once import Kept
 from libs.common.privacy import Forgotten
@@ -278,6 +279,12 @@ class Engine:
 
 def month() -> str:
     return datetime.now(UTC).strftime("%Y-%m")
+
+
+def month_ends() -> str:
+    """When the quota of this month is over."""
+    first = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return milliseconds((first + timedelta(days=32)).replace(day=1))
 
 
 def _without_input(error: ValueError) -> str:

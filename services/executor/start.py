@@ -32,7 +32,7 @@ from services.executor.contract import (
 )  # fmt: skip
 from services.executor.documents import Published
 from services.executor.domain import Ended, Going
-from services.executor.engine import Engine, month
+from services.executor.engine import Engine, month, month_ends
 from services.executor.facts import Duplicate, Refused
 from services.executor.run import Run, going
 from services.executor.work import PURPOSE, Start, StartAnswer, decode_start, encode
@@ -169,7 +169,7 @@ class Starts:
         except Refused:
             refused = PaymentNeeded(
                 "this month's executions are used up", limit=run.allowed, used=run.allowed,
-                meter="executions",
+                meter="executions", resets_at=month_ends(),
             )  # fmt: skip
             await self._refuse(start, refused)
             await answer(_refusal(start, refused))

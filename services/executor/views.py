@@ -100,6 +100,14 @@ _UPSERT = text(
     )
 )
 
+_INSERT_CALLS = text(
+    "insert into calls (call, org, kind, path, outcome, reason, workflow, execution, errors,"
+    " headers, body, bytes, resent_as, called_at) select * from json_to_recordset(:rows) as r("
+    "call text, org text, kind text, path text, outcome text, reason text, workflow text,"
+    " execution text, errors json, headers text, body text, bytes bigint, resent_as text,"
+    " called_at timestamptz)"
+)
+
 
 @lists.whole
 async def keep(connection: AsyncConnection, events: Sequence[Recorded]) -> None:
@@ -123,14 +131,14 @@ async def keep_executions(connection: AsyncConnection, events: Sequence[Recorded
     for event in mine:
         name = event.subject.rpartition("-")[2]
         summaries[name] = reduce(summaries.get(name), event)
-    rows = [s.row() for s in summaries.values() if s is not None]
+    rows = [s for s in summaries.values() if s is not None]
     await connection.execute(_UPSERT, {"rows": msgspec.json.encode(rows).decode()})
 
 
 async def keep_calls(connection: AsyncConnection, events: Sequence[Recorded]) -> None:
     rows = [row for e in events if (row := _call(e)) is not None]
     if rows:
-        await connection.execute(calls.insert(), rows)
+        await connection.execute(_INSERT_CALLS, {"rows": msgspec.json.encode(rows).decode()})
     for event in events:
         if event.type == CallResent.type:
             resent = event.json()

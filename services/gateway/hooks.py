@@ -9,6 +9,7 @@ import msgspec
 
 from libs.common.errors import DomainError, FieldProblem, Malformed, NotFound, PaymentNeeded
 from libs.common.errors import from_wire as error_from_wire
+from libs.common.fields import milliseconds
 from services.executor.work import StartAnswer
 from services.gateway import signatures
 from services.gateway.arrived import Answer, Arrived, Headers
@@ -153,7 +154,7 @@ class Hooks:
         if used >= limit and account.period.ends_at > datetime.now(UTC):
             raise PaymentNeeded(
                 "the plan's executions of this month are used up", limit=limit, used=used,
-                resets_at=account.period.ends_at.isoformat(),
+                resets_at=milliseconds(account.period.ends_at),
             )  # fmt: skip
 
 

@@ -21,7 +21,9 @@ class Callers:
 
 
 @contextmanager
-def calling(stack: Stack, name: str, threads: int = 4, last_tries_s: float = 30) -> Iterator[Callers]:
+def calling(
+    stack: Stack, name: str, threads: int = 4, last_tries_s: float = 30
+) -> Iterator[Callers]:
     """Calls the hook `sums` all the time; at the end each caller gets its last answer."""
     callers, ending = Callers(), threading.Event()
 

@@ -1,7 +1,7 @@
 """Reads the facts from the databases and from the streams of the bus."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +9,7 @@ import nats
 import psycopg
 from nats.js.errors import NotFoundError
 
+from cli.services import readers_of, schemas
 from libs.common import ids
 from libs.common.messages import decode_batch
 from tests.chaos.facts import Event, Facts, Number, Producer
@@ -21,9 +22,9 @@ LOG = """
 select n, id::text, stream, version, type{more} from log where n <= %s order by n
 """
 MORE = """, data ->> 'path', (data ->> 'attempt')::int, data ->> 'outcome',
-  coalesce(data -> 'error' ->> 'type', ''), data ->> 'idempotency_key',
-  coalesce((select array_agg(r ->> 'path') from json_array_elements(
-    case when json_typeof(data -> 'results') = 'array' then data -> 'results' else '[]' end) r), '{}')
+  data -> 'error' ->> 'type', data ->> 'idempotency_key',
+  coalesce((select array_agg(r ->> 'path') from json_array_elements(case json_typeof(
+    data -> 'results') when 'array' then data -> 'results' else '[]' end) r), '{}')
 """
 AUDITED = "select number, id from entries where producer = %s and number <= %s order by 1"
 UNFINISHED = """
@@ -41,15 +42,18 @@ def number(n: int, event_id: str) -> Number:
 def producer_log(rows: Rows, service: str, head: int) -> list[Event]:
     """The log up to a number; the executor's events with what the checker asks of them."""
     more = MORE if service == "executor" else ""
-    found = rows(service, LOG.replace("{more}", more), head)
-    return [
-        Event(row[0], number(row[0], row[1]).id, *row[2:5])
-        if not more
-        else Event(
-            row[0], number(row[0], row[1]).id, *row[2:8], row[8] or None, row[9], tuple(row[10])
-        )
-        for row in found
-    ]  # fmt: skip
+    return [_event(*row) for row in rows(service, LOG.replace("{more}", more), head)]
+
+
+def _event(
+    n: int, event_id: str, stream: str, version: int, type: str, path: str | None = None,
+    attempt: int | None = None, outcome: str | None = None, error: str | None = None,
+    key: str | None = None, results: Sequence[str] = (),
+) -> Event:  # fmt: skip
+    return Event(
+        n, number(n, event_id).id, stream, version, type, path, attempt, outcome, error, key,
+        tuple(results),
+    )  # fmt: skip
 
 
 def audited(rows: Rows, producer: str, head: int) -> list[Number]:
@@ -61,19 +65,17 @@ def head_of(rows: Rows, service: str) -> int:
 
 
 def behind(rows: Rows) -> list[str]:
-    """What is not done yet: executions, the relay, audit, the meter, the list."""
+    """What is not done yet: executions, relays, and whoever reads a log, by the code's own list."""
     said: list[str] = []
     if unfinished := rows("executor", UNFINISHED)[0][0]:
         said.append(f"{unfinished} executions unfinished")
-    for name in PRODUCERS:
-        head = head_of(rows, name)
-        for where, reader in (("audit", f"trail_{name}"), (name, "relay")):
-            if (left := head - rows(where, TAKEN, reader)[0][0]) > 0:
-                said.append(f"{reader} of {where} {left} behind")
-    head = head_of(rows, "executor")
-    for where, reader in (("executor", "executions"), ("billing", "metering")):
-        if (left := head - rows(where, TAKEN, reader)[0][0]) > 0:
-            said.append(f"{reader} of {where} {left} behind")
+    logs = [schema for schema in schemas() if schema.has_log]
+    heads = {schema.service: head_of(rows, schema.service) for schema in logs}
+    for schema in logs:
+        taken = dict(rows(schema.service, "select name, n from readers"))
+        for reader, producer in [*readers_of(schema), ("relay", schema.service)]:
+            if (left := heads[producer] - taken.get(reader, 0)) > 0:
+                said.append(f"{reader} of {schema.service} {left} behind")
     return said
 
 
@@ -133,8 +135,8 @@ async def published(stack: Stack, service: str, head: int) -> list[Number]:
         await connection.close()
 
 
-def scratch_rows(dsn_of: Callable[[str], str]) -> Rows:
-    """Reads databases elsewhere, as the functions here want it."""
+def rows_of(dsn_of: Callable[[str], str]) -> Rows:
+    """Reads databases that are not a stack's, as the functions here want it."""
 
     def rows(service: str, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(dsn_of(service)) as connection:

@@ -83,6 +83,11 @@ class Stack:
     def password(self, service: str, role: str) -> str:
         return DataFolder(self.data).read_secrets().databases[service][role]
 
+    @property
+    def operator_token(self) -> str:
+        """What the one-time link had, also when it is used up."""
+        return DataFolder(self.data).read_secrets().operator_token
+
     def connect(self, service: str, role: str = "system", database: str | None = None) -> Any:
         """A connection of a service's own role to its own database, or to another one."""
         return psycopg.connect(

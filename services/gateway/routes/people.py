@@ -58,7 +58,7 @@ async def open_session(
 
 
 async def sign_in(call: Call, email: str, password: str) -> Answered:
-    """The new session (SessionShown). Five tries a minute for an account, twenty from an address."""
+    """The new session. Five tries a minute for an account, twenty from an address."""
     key = call.door.settings.index_bytes
     account = keyed_digest(key, f"sign-in|{email.strip().lower()}")
     address = keyed_digest(key, f"address|{address_of(call.request)}")

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.chaos.counting import Counting
 from tests.chaos.documents import DOCUMENTS
 from tests.chaos.stack import Stack, running
-from tests.chaos.counting import Counting
 
 
 @pytest.fixture(scope="session")

@@ -109,7 +109,9 @@ def test_two_good_answers_without_an_interruption_break_g2() -> None:
     facts = honest()
     change(facts, 5, type=BEGAN)
     log = facts.producers["executor"].log
-    log[5] = replace(log[5], type=ENDED, attempt=1, outcome="failed", error="server-error", key=None)
+    log[5] = replace(
+        log[5], type=ENDED, attempt=1, outcome="failed", error="server-error", key=None
+    )
     log[6] = replace(log[6], type=BEGAN, attempt=2, key="exe_b:post", outcome=None)
     log[7] = replace(log[7], type=ENDED, path="post", attempt=2, outcome="done")
     log[8] = replace(log[8], stream="execution-org_1-exe_b", version=7, type=FINISHED,

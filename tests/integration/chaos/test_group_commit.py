@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 from tests_support.proxy import proxy_to
 from tests_support.servers import Servers
 
@@ -63,7 +64,7 @@ async def open_log(settings: Settings, admin_url: str, url: str | None = None) -
     prefix = settings.database_prefix
     database = Database(url or settings.database_url, "executor", PASSWORD, PASSWORD, prefix)
     await database.open()
-    admin = psycopg.conninfo.make_conninfo(admin_url, dbname=f"{prefix}executor")
+    admin = make_conninfo(admin_url, dbname=f"{prefix}executor")
     return Log(Committer(database, OWNER), EventStore(database), admin)
 
 

@@ -49,10 +49,11 @@ def test_effects_under_way_while_postgresql_is_killed_are_done_once_each(
 
     counts = counting.per_key(execution)
     assert set(counts) == {f"{execution}:post[{i}]" for i in range(20)}
-    began = "select data ->> 'path', count(*)::int from log where stream = %s and type like %s group by 1"
-    attempts = dict(
-        stack.rows("executor", began, f"execution-{stack.org}-{execution}", "%effect-began")
+    began = (
+        "select data ->> 'path', count(*)::int from log"
+        " where stream = %s and type = 'executor.event.effect-began' group by 1"
     )
+    attempts = dict(stack.rows("executor", began, f"execution-{stack.org}-{execution}"))
     for key, times in counts.items():
         assert times <= attempts[key.partition(":")[2]], (key, times)
     outcome = stack.done("GET", f"/v1/executions/{execution}")["outcome"]
