@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Mapping
 
 import nats
+import nats.errors
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
+from cli.demo.failed import DemoFailed
 from cli.store import Stores
 from libs.embedded.secrets import Secrets
 
@@ -55,7 +57,13 @@ def audited(stores: Stores, since: Heads) -> dict[str, int]:
 
 def published(url: str, secrets: Secrets, since: Heads) -> dict[str, int]:
     """Different numbers in each producer's stream, by reading the headers of its messages."""
-    return asyncio.run(_published(url, secrets.nats, since))
+    try:
+        return asyncio.run(_published(url, secrets.nats, since))
+    except (OSError, TimeoutError, nats.errors.Error) as error:
+        raise DemoFailed(
+            f"the bus at {url} does not tell what was published ({type(error).__name__}: {error}): "
+            "look into nats.log among the logs, and run it again"
+        ) from None
 
 
 async def _published(url: str, passwords: Mapping[str, str], since: Heads) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """Input schemas, compiled with linear-time patterns; inputs are checked, defaults filled in."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -204,7 +205,12 @@ def input_error(validator: Validator, error: jsonschema_rs.ValidationError) -> I
         path.append(kind.property)
     if rule == "additionalProperties" and len(kind.unexpected) == 1:
         mean = closest(kind.unexpected[0], validator.names)
-    return InputError(pointer_of(path), rule, describe(rule, kind), mean)
+    return InputError(pointer_of(path), kebab(rule), describe(rule, kind), mean)
+
+
+def kebab(keyword: str) -> str:
+    """`minLength` is the rule `min-length`, as every code of ours is written."""
+    return re.sub(r"(?<=[a-z])([A-Z])", r"-\1", keyword).lower()
 
 
 def describe(rule: str, kind: Any) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from nats.aio.msg import Msg
 
 from libs.common import telemetry
+from libs.common.bus import InternalError
 from libs.common.errors import (
     DomainError,
     FieldProblem,
@@ -15,6 +16,7 @@ from libs.common.errors import (
     KeyReused,
     NotFound,
     PaymentNeeded,
+    TooLarge,
 )  # fmt: skip
 from libs.common.eventstore import stream_of
 from libs.common.messages import Meta
@@ -40,6 +42,7 @@ from services.executor.work import PURPOSE, Start, StartAnswer, decode_start, en
 log = logging.getLogger(__name__)
 PLACE_S = 2.0
 COMMIT_S = 1.0
+NAMES_BYTES_MAX = 1_048_576
 
 
 class Starts:
@@ -85,6 +88,10 @@ class Starts:
             await self._refuse(start, error)
             await answer(_refusal(start, error))
             return
+        except Exception:
+            log.exception("start failed", extra={"execution": start.execution})
+            await answer(_refusal(start, InternalError("the start failed")))
+            return
         await self._run(start, key, found, names, answer)
 
     async def _published(self, start: Start) -> Published:
@@ -126,6 +133,10 @@ class Starts:
                     ],
                 )
             names["input"] = value
+        if (size := len(encode(names))) > NAMES_BYTES_MAX:
+            raise TooLarge(
+                f"input and variables together have {size} bytes", limit_bytes=NAMES_BYTES_MAX
+            )
         return names
 
     async def _run(
@@ -185,14 +196,13 @@ class Starts:
             reused = KeyReused("this key came with another body before")
             await self._refuse(start, reused)
             return _refusal(start, reused)
-        await self._note(
-            start,
-            TriggerCallRepeated(
+        call = state.started.trigger.call_id
+        if call != start.call:  # else the queue delivered this very call a second time
+            repeated = TriggerCallRepeated(
                 call_id=start.call, kind=start.kind, path=start.path,
                 execution_id=start.execution,
-            ),
-        )  # fmt: skip
-        call = state.started.trigger.call_id
+            )  # fmt: skip
+            await self._note(start, repeated)
         if isinstance(state, Going):
             if start.respond == "result":
                 await self._join(start)

@@ -105,7 +105,7 @@ _INSERT_CALLS = text(
     " headers, body, bytes, resent_as, called_at) select * from json_to_recordset(:rows) as r("
     "call text, org text, kind text, path text, outcome text, reason text, workflow text,"
     " execution text, errors json, headers text, body text, bytes bigint, resent_as text,"
-    " called_at timestamptz)"
+    " called_at timestamptz) on conflict (call) do nothing"  # the queue delivers at least once
 )
 
 

@@ -15,12 +15,17 @@ from services.gateway.problems import render
 from services.gateway.refusals import MethodNotAllowed
 from services.gateway.routing import Routes, know
 
+# FastAPI's own spans hold paths and queries as they came, and so what people wrote there.
+OWN_SPANS: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 NOTED = frozenset(("permission-missing", "credential-invalid", "cross-site-refused"))
 
 
 def application(door: Door, files: Iterable[Routes]) -> FastAPI:
     """The application with the routes of `files`. Raises RouteWithoutPermission."""
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app = FastAPI(
+        openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False,
+        telemetry=OWN_SPANS,
+    )  # fmt: skip
     app.router.routes.clear()
     for routes in files:
         app.router.routes.extend(routes.router.routes)

@@ -107,7 +107,7 @@ class Api:
 
     def __post_init__(self) -> None:
         address = f"127.0.0.{next(_ADDRESSES)}"
-        limits = httpx.Limits(max_connections=40)
+        limits = httpx.Limits(max_connections=100)
         transport = httpx.HTTPTransport(local_address=address, limits=limits)
         self.client = httpx.Client(base_url=self.base, transport=transport, timeout=30)
         self._turn: Iterator[str] = itertools.cycle(self.tokens)

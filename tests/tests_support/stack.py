@@ -109,6 +109,18 @@ class Stack:
         """Waits until every reader has taken what there is."""
         until(lambda: not self.behind(), within_s, self.behind)
 
+    def quiet(self, within_s: float = 20) -> None:
+        """Waits until no delivery is under way and no execution runs."""
+        waits = "select count(*) from deliveries where ended_at is null"
+        until(lambda: self.rows("subscriptions", waits)[0][0] == 0, within_s)
+        runs = "select count(*) from timers where owner is not null"
+        until(lambda: self.rows("executor", runs)[0][0] == 0, within_s)
+
+    def now(self) -> str:
+        """The moment by the database's clock, as the API takes it."""
+        text = "select to_char(now() at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')"
+        return self.rows("identity", text)[0][0]
+
     def behind(self) -> list[tuple[str, str, int, int]]:
         """Readers with their position, below the head of what they read."""
         known = json.loads((self.data / "expected.json").read_text())["readers"]

@@ -62,7 +62,7 @@ def good_body(operation: Operation, world: World) -> dict[str, Any]:
         "register-person": SIGN_UP | {"name": "Walker", "email": "walker@example.com"},
         "store-secret": {"value": "hush"},
         "set-variable": {"value": [1, {"two": None}]},
-        "open-session": {"email": "ada@example.com", "password": PASSWORD, "as": "token"},
+        "open-session": {"email": "eve@example.com", "password": PASSWORD, "as": "token"},
         "start-execution": {"input": {"who": "walker"}},
         "publish-workflow": {"draft_version": 1},
     }  # fmt: skip

@@ -1,5 +1,7 @@
 """Every code of a problem is met here as a caller meets it, or it says why it can't be."""
 
+import asyncio
+import base64
 import os
 import secrets
 import signal
@@ -7,15 +9,19 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import httpx
 import pytest
 from tests_support.api import YAML, Api
 from tests_support.stack import until
-from tests_support.world import PASSWORD, SIGN_UP, World, greeter
+from tests_support.world import OPERATOR, PASSWORD, SIGN_UP, World, greeter
 
+from services.gateway.app import build
 from services.gateway.catalogue import CATALOGUE
+from services.gateway.front import Front
+from services.gateway.settings import GatewaySettings
 
 Meets = Callable[[World], httpx.Response]
 MEETS: dict[str, Meets] = {}
@@ -24,14 +30,10 @@ NOT_HERE = {
     "not-compatible": "comes with migrating executions",
     "already-decided": "comes with approvals",
     "execution-ended": "cancelling answers 200 with what it became; pause and resume come later",
-    "sign-up-closed": "a setting of the installation: tests/component/identity",
+    "sign-up-closed": "a setting of the installation: tests/component/identity/test_sign_in.py",
     "conflict": "eight lost races in a row: tests/component/common/test_eventstore.py",
     "rejected": "the kind's own code: every refusal has one of its own",
-    "internal": "a fault of ours: tests/component/gateway",
-    "starting": "a moment of the start: tests/component/gateway/test_limits.py",
-    "draining": "a moment of the end: tests/component/gateway/test_limits.py",
     "quota-exceeded": "test_refused_calls.py, with 200 at once",
-    "too-many-running": "64 starts that nobody answers: tests/component/gateway/test_hooks.py",
 }
 
 
@@ -240,13 +242,13 @@ def _(world: World) -> httpx.Response:
 
 @meets("email-taken")
 def _(world: World) -> httpx.Response:
-    body = SIGN_UP | {"name": "Ada", "email": "ada@example.com"}
+    body = SIGN_UP | {"name": "Ada", "email": OPERATOR["email"]}
     return Api(world.public.base, world.document).ask("POST", "/v1/people", body)
 
 
 @meets("member-exists")
 def _(world: World) -> httpx.Response:
-    body = {"email": "ada@example.com", "role": "owner"}
+    body = {"email": OPERATOR["email"], "role": "owner"}
     return world.home.owner.ask("POST", "/v1/members", body)
 
 
@@ -399,12 +401,69 @@ def paused(world: World, process: str) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
+@cache
+def unanswered(world: World) -> list[httpx.Response]:
+    """What 80 callers at once get while no executor answers; 64 of them wait their turn."""
+    call = lambda _: world.public.client.post(  # noqa: E731 - local
+        f"/hooks/{world.home.id}/greeter", json={"who": "x"}
+    )
+    with paused(world, "executor-1"), ThreadPoolExecutor(80) as pool:
+        begun = time.monotonic()
+        answers = list(pool.map(call, range(80)))
+        assert time.monotonic() - begun < 30
+    return answers
+
+
 @meets("unavailable")
 def _(world: World) -> httpx.Response:
-    with paused(world, "executor-1"):
-        begun = time.monotonic()
-        answer = world.public.client.post(f"/hooks/{world.home.id}/greeter", json={"who": "x"})
-        assert time.monotonic() - begun < 15
+    answer = unanswered(world)[0]
     assert answer.headers["idempotency-key"] and answer.headers["retry-after"]
     assert answer.json()["part"] == "executor"
+    return answer
+
+
+@meets("too-many-running")
+def _(world: World) -> httpx.Response:
+    (answer, *_) = [one for one in unanswered(world) if one.status_code == 429]
+    assert answer.json()["limit"] == 64
+    return answer
+
+
+# -- moments of a process, met in this one -------------------------------------------------------
+
+
+def at(moment: Callable[[Front], None]) -> httpx.Response:
+    """What a gateway without servers answers in that moment."""
+    key = base64.b64encode(b"k" * 32).decode()
+    _, front = build(GatewaySettings.model_validate({"kek": key, "index_key": key}))
+    moment(front)
+
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(front)
+        async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+            return await client.get("/v1/me")
+
+    return asyncio.run(ask())
+
+
+@meets("starting")
+def _(world: World) -> httpx.Response:
+    return at(lambda front: None)
+
+
+@meets("draining")
+def _(world: World) -> httpx.Response:
+    return at(lambda front: setattr(front.door, "draining", True))
+
+
+@meets("internal")
+def _(world: World) -> httpx.Response:
+    async def broken(scope: Any, receive: Any, send: Any) -> None:
+        raise RuntimeError("what only the log may say")
+
+    def moment(front: Front) -> None:
+        front.door.opened, front.rest = True, broken
+
+    answer = at(moment)
+    assert "only the log" not in answer.text
     return answer

@@ -20,6 +20,7 @@ from libs.common.testing import PASSWORD, prepare
 from services.executor.app import SCHEMA
 from services.executor.commit import Committed, Committer, Decision
 from services.executor.contract import CancelRequested, WaitEnded
+from services.executor.leases import Claimed, Leases
 
 ORG, OWNER, ZOMBIE = "org_1", "here:1", "elsewhere:2"
 META = Meta(organization=ORG, actor="system:test")
@@ -181,3 +182,19 @@ async def test_an_end_whose_answer_was_lost_leaves_no_timer_that_would_wake_it(
     assert (ended.status, proxy.lost) == ("won", 1)
     assert log.ask("select * from timers") == []
     assert log.versions() == {"exe_a": [1, 2, 3, 4]}
+
+
+async def test_a_renewal_does_not_wait_for_rows_that_a_commit_has_in_hand(log: Log) -> None:
+    await log.commit_all([decision(e, 1) for e in MANY[:3]])
+    leases = Leases(log.store.database, OWNER, lambda: 0, _nobody)
+    with psycopg.connect(log.admin) as commit:
+        commit.execute("select 1 from timers where execution = 'exe_001' for update")
+        async with asyncio.timeout(2):  # waiting would end with lock_timeout after three
+            versions, _ = await leases.renew(MANY[:3])
+
+    assert versions == {"exe_000": 2, "exe_002": 2}
+    assert (await leases.renew(MANY[:3]))[0] == dict.fromkeys(MANY[:3], 2)
+
+
+async def _nobody(claimed: list[Claimed]) -> None:
+    raise AssertionError(f"nothing was to be claimed: {claimed}")

@@ -17,6 +17,7 @@ from libs.common.tasks import end
 from libs.common.testing import PASSWORD, eventually
 from services.executor import work
 from services.executor.app import Executor
+from services.executor.contract import FindCalls
 
 pytestmark = pytest.mark.timeout(180)
 ACK_WAIT_S = 1
@@ -143,20 +144,30 @@ async def test_a_zombies_ack_before_any_commit_takes_the_item_and_the_key_starts
     await zombie.bus.stop()
 
 
-async def test_a_zombie_that_wakes_and_starts_it_again_meets_the_first_start(
-    servers: Servers, bed: Bed
+@pytest.mark.parametrize(("path", "outcome"), [("pause", "started"), ("nowhere", "unmatched")])
+async def test_a_call_that_the_queue_delivers_twice_is_one_call_and_stops_no_reader(
+    servers: Servers, bed: Bed, path: str, outcome: str
 ) -> None:
-    """The whole of a start a second time, by a process that does not know it was taken over."""
+    zombie = Zombie(servers)
     await bed.publish(PAUSE)
-    first, second = await bed.add_executor(), await bed.add_executor()
-    answer = await bed.call("pause", {"n": 1}, key="k", respond="accepted")
-    again = await bed.call("pause", {"n": 1}, key="k", respond="accepted")
+    await bed.send(path, {"n": 1}, respond="accepted", deadline_s=60)
+    held = await zombie.take()
+    for again in ("once", "twice"):
+        await bed.bus.js.publish(work.SUBJECT, held.data, headers={"Nats-Msg-Id": again})
+    await held.ack()
+    only = await bed.add_executor()
+    await eventually(lambda: queued(bed), lambda left: left == 0, 30)
 
-    assert (again.execution, again.replayed) == (answer.execution, True)
-    types = await eventually(
-        history(bed, first, answer.execution),
-        lambda types: types[-1:] == ["execution-finished"], 30,
-    )  # fmt: skip
-    assert types.count("execution-started") == 1
-    assert types.count("execution-finished") == 1
-    assert second.engine.runs == {}
+    later = await bed.call("pause", {"n": 5}, respond="accepted")
+    shown = await eventually(
+        lambda: calls(bed), lambda found: later.call in [one["id"] for one in found]
+    )
+
+    mine = [one for one in shown if one["id"] != later.call]
+    assert [(one["path"], one["outcome"]) for one in mine] == [(path, outcome)]
+    assert all(reader.stopped is None for reader in only.readers)
+    await zombie.bus.stop()
+
+
+async def calls(bed: Bed) -> list[dict[str, Any]]:
+    return (await bed.bus.ask(FindCalls(), bed.meta)).value["data"]

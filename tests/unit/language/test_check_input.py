@@ -156,11 +156,11 @@ def test_errors_have_a_pointer_a_rule_and_never_the_value(validator):
     _, errors = validate_input(validator, value)
 
     assert {(error.pointer, error.rule) for error in errors} == {
-        ("/who", "maxLength"),
+        ("/who", "max-length"),
         ("/who", "format"),
         ("/kind", "enum"),
         ("/map/*", "type"),
-        ("", "additionalProperties"),
+        ("", "additional-properties"),
     }
     assert "secret" not in str(errors)
 
