@@ -108,8 +108,10 @@ class Api:
     def __post_init__(self) -> None:
         address = f"127.0.0.{next(_ADDRESSES)}"
         limits = httpx.Limits(max_connections=100)
-        transport = httpx.HTTPTransport(local_address=address, limits=limits)
-        self.client = httpx.Client(base_url=self.base, transport=transport, timeout=30)
+        transport = httpx.HTTPTransport(local_address=address, limits=limits, verify=False)
+        self.client = httpx.Client(
+            base_url=self.base, transport=transport, timeout=30, trust_env=False
+        )
         self._turn: Iterator[str] = itertools.cycle(self.tokens)
 
     def with_token(self, *tokens: str, organization: str | None = None) -> "Api":

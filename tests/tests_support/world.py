@@ -93,7 +93,7 @@ def _kind(path: str) -> str:
     return "secrets" if path.startswith("/v1/secrets/") else "variables"
 
 
-@dataclass
+@dataclass(eq=False)
 class World:
     stack: Stack
     receiver: str

@@ -52,14 +52,19 @@ def answers(world: World, organization: Organization, until: str) -> dict[str, A
             continue
         for path in _paths(op, organization, named):
             for query in ("", *FILTERS.get(op.id, ())):
-                whole = _before(f"{path}?{query}" if query else path, until)
-                while whole:
-                    answer = keep(whole)
-                    assert answer.status_code in (200, 404), (whole, answer.text)
-                    following = answer.json().get("next_cursor") if op.lists else None
-                    more = following and f"{whole}{'&' if '?' in whole else '?'}cursor={following}"
-                    whole = more if more and answer.json()["data"] and len(found) < 4000 else None
+                first = following = _before(f"{path}?{query}" if query else path, until)
+                while following:
+                    answer = keep(following)
+                    assert answer.status_code in (200, 404), (following, answer.text)
+                    following = _following(first, answer) if op.lists else None
     return found
+
+
+def _following(first: str, answer: httpx.Response) -> str | None:
+    cursor = answer.json()["next_cursor"]
+    if cursor is None or not answer.json()["data"]:
+        return None
+    return f"{first}{'&' if '?' in first else '?'}cursor={cursor}"
 
 
 def _before(path: str, until: str) -> str:
@@ -68,7 +73,7 @@ def _before(path: str, until: str) -> str:
         "/v1/audit/events", "/v1/events",
     ):  # fmt: skip
         return path
-    return f"{path}{'&' if '?' in path else '?'}to={quote(until)}&limit=200"
+    return f"{path}{'&' if '?' in path else '?'}to={quote(until)}"
 
 
 def _paths(op: Any, organization: Organization, named: dict[str, list[str]]) -> list[str]:

@@ -217,6 +217,7 @@ def test_the_executions_of_a_plan_are_never_passed_also_by_200_calls_at_once(wor
             (limit - left, made["id"], month),
         )
         assert changed.rowcount == 1
+    world.stack.settled()
     before = len(owner.everything("/v1/executions"))
     with ThreadPoolExecutor(25) as pool:
         answers = list(pool.map(lambda _: call(), range(200)))
