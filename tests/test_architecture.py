@@ -42,7 +42,8 @@ TEXTS = frozenset(
      ".html", ".css", ".js", ".sh", ""}
 )  # fmt: skip
 LEFT_OUT = frozenset(
-    {".git", ".venv", ".troth", ".troth-demo", "build", "dist", "node_modules", "__pycache__", ".hypothesis",
+    {".git", ".venv", ".troth", ".troth-demo", "build",
+     "dist", "node_modules", "__pycache__", ".hypothesis",
      ".pytest_cache", ".ruff_cache", ".import_linter_cache"}
 )  # fmt: skip
 

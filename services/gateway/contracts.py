@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, create_model
 
 from libs.common.fields import (
     AnyJson,
@@ -22,8 +22,11 @@ from libs.common.fields import (
     SessionId,
     Version,
     Word,
+    WorkflowId,
 )  # fmt: skip
 from libs.common.messages import Message
+from services.executor.contract import ExecutionShown, TimelineEntry
+from services.workflows.contract import WorkflowShown
 
 
 class SignIn(Message):
@@ -57,6 +60,13 @@ class StartedShown(Message):
     call: CallId
     outcome: Literal["succeeded", "failed", "cancelled"] | None
     error_type: Word | None
+
+
+ExpandableExecution = create_model(
+    "ExpandableExecution", __base__=ExecutionShown,
+    __doc__="An execution; expanded, `workflow` is the workflow itself and `steps` are there.",
+    workflow=(WorkflowId | WorkflowShown, ...), steps=(list[TimelineEntry] | None, None),
+)  # fmt: skip
 
 
 class LimitsShown(Message):

@@ -146,7 +146,7 @@ def show(facts: Facts, kills: list[Kill], violations: list[Violation]) -> None:
     print("kills: " + ", ".join(f"{kind} {n}" for kind, n in sorted(kinds.items())))
     again = sum(n - 1 for n in Counter(r.key for r in facts.requests).values())
     print(f"acknowledged {len(facts.acknowledged)}, requests {len(facts.requests)}"
-          f" (repeated {again}, each explained by the log)")  # fmt: skip
+          f" ({again} with a key that came before)")  # fmt: skip
     for name, producer in facts.producers.items():
         distinct = len({number.n for number in producer.published})
         print(f"{name}: head {producer.head}, published {distinct}"

@@ -76,20 +76,17 @@ class Load:
         """The same key until somebody promises; False when the end comes first."""
         loop = asyncio.get_running_loop()
         deadline = None
-        self.in_flight += 1
-        try:
-            while True:
-                if await self._promised(kind, key, body):
-                    return True
-                if self.ending.is_set():
-                    deadline = deadline or loop.time() + LAST_TRIES_S
-                    if loop.time() > deadline:
-                        return False
-                await asyncio.sleep(RESEND_S)
-        finally:
-            self.in_flight -= 1
+        while True:
+            if await self._promised(kind, key, body):
+                return True
+            if self.ending.is_set():
+                deadline = deadline or loop.time() + LAST_TRIES_S
+                if loop.time() > deadline:
+                    return False
+            await asyncio.sleep(RESEND_S)
 
     async def _promised(self, kind: str, key: str, body: dict[str, Any]) -> bool:
+        self.in_flight += 1  # a caller that only sleeps before the next try is not in flight
         try:
             answer = await self.client.post(
                 f"/hooks/{self.job.org}/{kind}", json=body, headers={"Idempotency-Key": key}
@@ -97,6 +94,8 @@ class Load:
         except httpx.HTTPError as error:
             self._refused(type(error).__name__)
             return False
+        finally:
+            self.in_flight -= 1
         execution, wrong = None, None
         if answer.status_code == 202:
             execution = answer.json()["execution"]

@@ -67,7 +67,7 @@ class Bed:
         shown = drafted.value
         assert not shown.get("problems"), shown["problems"]
         await self.bus.ask(
-            PublishWorkflow(workflow=shown["id"], draft_version=drafted.version), self.meta
+            PublishWorkflow(workflow=shown["id"], draft_version=drafted.version or 0), self.meta
         )
         return shown["id"]
 

@@ -27,7 +27,7 @@ from services.gateway.access import (
 )
 from services.gateway.bodies import BodyOf, read
 from services.gateway.call import Call, json_response
-from services.gateway.contracts import StartByHand, StartedShown
+from services.gateway.contracts import ExpandableExecution, StartByHand, StartedShown
 from services.gateway.parameters import Parameters
 from services.gateway.routing import Routes
 from services.gateway.starts import NobodyTookIt, Order, generated_key
@@ -58,7 +58,7 @@ async def _workflow_id(call: Call, name: str) -> str:
 ANY = Parameters(FindExecutions, expand=("workflow",), by_name=("workflow",))
 
 
-@routes.get("/v1/executions", Page[ExecutionShown])
+@routes.get("/v1/executions", Page[ExpandableExecution])
 async def find_executions(
     call: ExecutionReader, given: Annotated[dict[str, Any], Depends(ANY)]
 ) -> Response:
@@ -86,7 +86,7 @@ async def _expand_workflow(call: Call, thing: dict[str, Any], known: dict[str, A
 ONE = Parameters(FindExecution, without=["execution_id"], expand=("workflow", "steps"))
 
 
-@routes.get("/v1/executions/{execution}", ExecutionShown, versioned=True)
+@routes.get("/v1/executions/{execution}", ExpandableExecution, versioned=True)
 async def find_execution(
     call: ExecutionReader, execution: str, given: Annotated[dict[str, Any], Depends(ONE)]
 ) -> Response:

@@ -20,3 +20,19 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             yield settle_in(stack, receiver)
         finally:
             stack.stop()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tidy(world: World) -> Iterator[None]:
+    """Takes away, after each file, what an organization may have only so many of."""
+    yield
+    for organization in (world.home, world.other):
+        api, kept = organization.owner, set(organization.ids.values())
+        for made in api.everything("/v1/event-subscriptions"):
+            path = f"/v1/event-subscriptions/{made['id']}"
+            if made["id"] not in kept:
+                tag = api.ask("GET", path).headers["etag"]
+                assert api.ask("DELETE", path, headers={"If-Match": tag}).status_code == 204
+        for key in api.everything("/v1/api-keys"):
+            if key["id"] not in kept and key["revoked_at"] is None:
+                assert api.ask("DELETE", f"/v1/api-keys/{key['id']}").status_code == 204

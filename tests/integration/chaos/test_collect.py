@@ -1,5 +1,7 @@
 """The collector reads real databases: a row deleted or changed by SQL is found by the checker."""
 
+from datetime import UTC, datetime
+
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
@@ -20,7 +22,7 @@ from tests.chaos.facts import Facts, Number, Producer
 ORG = "org_1"
 STREAM = stream_of("thing", ORG, "a")  # no execution: only numbers and order are judged
 META = Meta(organization=ORG, actor="system:test")
-NOW = "2030-01-01T00:00:00Z"
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
 
 def events() -> list[Event]:
@@ -32,7 +34,9 @@ def events() -> list[Event]:
         path="post", attempt=1, outcome="failed", status=None, duration_ms=1, value=None, bytes=0,
         error=ErrorFact(type="timeout"), retry_at=None,
     )  # fmt: skip
-    return [began, ended, WaitBegan(path="post", kind="retry", due_at=NOW)]
+    waits = WaitBegan(path="post", kind="retry", due_at=NOW)
+    happened: list[Event] = [began, ended, waits]
+    return happened
 
 
 class Scratch:
