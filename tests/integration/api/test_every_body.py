@@ -143,6 +143,8 @@ def test_what_two_parsers_read_differently_is_no_json_here(world: World, kind: s
             needs_one = op.facts.get("requestBody", {}).get("required")
             if (not body and not needs_one) or op.id == ANSWERS_WITH_PROBLEMS:
                 continue
+            if not op.media and kind != "a key twice":
+                continue
             given = spoiled(op, body)
             if op.body:
                 given["headers"]["Content-Type"] = op.media[0]

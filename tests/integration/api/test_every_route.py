@@ -44,7 +44,7 @@ def test_a_revoked_an_expired_and_an_unknown_key_all_get_one_answer(world: World
                 continue
             said = set()
             for name, key in keys.items():
-                if name != "revoked" and op.method == "GET":
+                if name != "revoked" and op.method in ("GET", "POST"):
                     continue
                 with findings.at(op.id, name):
                     answer = key.ask(op.method, world.home.path(op), **content(op, world))
@@ -52,7 +52,7 @@ def test_a_revoked_an_expired_and_an_unknown_key_all_get_one_answer(world: World
                     said.add(problem["detail"])
             with findings.at(op.id, "one answer"):
                 assert len(said) == 1, said
-    findings.none(150)
+    findings.none(120)
 
 
 def until_expired(world: World) -> Api:

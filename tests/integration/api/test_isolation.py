@@ -127,7 +127,7 @@ def test_a_cookie_that_could_be_read_two_ways_is_refused(world: World) -> None:
     own = cookie(world)["Cookie"]
     token = own.partition("=")[2]
     for text in (f"{own}; {own}", f"{own}; troth=x", f"\u00a0{own}", f"troth =; {own}"):
-        headers = {"Cookie": text.encode("latin-1")}
+        headers = {b"Cookie": text.encode("latin-1")}
         answer = world.public.client.get("/v1/me", headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid-parameter"), text
     quoted = world.public.client.get("/v1/me", headers={"Cookie": f'troth="{token}"'})

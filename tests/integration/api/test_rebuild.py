@@ -29,6 +29,7 @@ THINGS = {
     "/v1/workflows": "workflow", "/v1/executions": "execution", "/v1/trigger-calls": "call",
     "/v1/event-subscriptions": "subscription", "/v1/audit/events": "event",
 }  # fmt: skip
+LOOKED_AT = 12
 Answer = tuple[int, bytes, str | None]
 
 
@@ -42,7 +43,10 @@ def answers(world: World, organization: Organization, until: str) -> dict[str, A
 
     def keep(path: str) -> httpx.Response:
         answer = api.ask("GET", path)
-        found[path] = (answer.status_code, answer.content, answer.headers.get("etag"))
+        body = answer.content
+        if answer.status_code == 404:  # a draft that was never published has no version 1
+            body = body.replace(answer.headers["troth-request-id"].encode(), b"")
+        found[path] = (answer.status_code, body, answer.headers.get("etag"))
         return answer
 
     for op in world.document.operations:
@@ -79,7 +83,7 @@ def _before(path: str, until: str) -> str:
 def _paths(op: Any, organization: Organization, named: dict[str, list[str]]) -> list[str]:
     names = op.names("path")
     if names and names[0] in named:
-        things = named[names[0]][:60]
+        things = named[names[0]][:LOOKED_AT]
         return [organization.path(op, **{names[0]: one}) for one in things]
     return [organization.path(op)]
 
