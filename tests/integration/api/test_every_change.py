@@ -140,14 +140,14 @@ def drafted(world: World) -> tuple[str, Callable[[int], dict[str, Any]]]:
     api = world.home.owner
     name = new("written")
     api.post("/v1/workflows", content=greeter(name).encode(), headers={"Content-Type": YAML})
-    text = lambda n: {"content": f"{greeter(name)}# {n}\n".encode(), "media": YAML}  # noqa: E731
+    text = lambda n: {"content": f"{greeter(name)}# {n}\n".encode(), "media": YAML}  # noqa: E731 - one line says it
     return f"PUT /v1/workflows/{name}/draft", text
 
 
 def subscribed(world: World) -> tuple[str, Callable[[int], dict[str, Any]]]:
     body = {"url": f"http://{world.receiver}/v", "types": ["billing.event.*"]}
     made = world.home.owner.post("/v1/event-subscriptions", body)
-    url = lambda n: f'{{"url": "http://{world.receiver}/v{n}"}}'.encode()  # noqa: E731
+    url = lambda n: f'{{"url": "http://{world.receiver}/v{n}"}}'.encode()  # noqa: E731 - one line says it
     return (f"PATCH /v1/event-subscriptions/{made['id']}",
             lambda n: {"content": url(n), "media": MERGE})  # fmt: skip
 

@@ -208,7 +208,7 @@ def test_the_executions_of_a_plan_are_never_passed_also_by_200_calls_at_once(wor
     assert limit == 1000
     publish(owner, greeter("spender"))
     path = f"/hooks/{made['id']}/spender"
-    call = lambda: world.public.client.post(path, json={"who": "x"})  # noqa: E731
+    call = lambda: world.public.client.post(path, json={"who": "x"})  # noqa: E731 - one line says it
     until(lambda: call().status_code == 200)
     month, left = datetime.now(UTC).strftime("%Y-%m"), 7
     with world.stack.connect("executor") as executor:

@@ -9,6 +9,7 @@ import pytest
 
 from libs.common import ids
 from libs.common.fields import DataClass, bare_fields, meaning_of
+from libs.common.grants import GRANTS
 from libs.common.messages import Message, Recorded
 from services.executor.contract import ExecutionFinished, ExecutionProgressed
 from services.identity.contract import OrganizationFounded
@@ -130,4 +131,5 @@ def test_deliveries_own_events_are_not_public() -> None:
 
 def test_every_service_with_public_events_is_read() -> None:
     producers = {inbox.producer for inbox in INBOXES} | {"subscriptions"}
-    assert {name.partition(".")[0] for name in public_types()} <= producers
+    ours = set(GRANTS)  # other tests in this process define services of their own
+    assert {name.partition(".")[0] for name in public_types()} & ours <= producers
