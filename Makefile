@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= .troth
 export PYTHONPATH := $(CURDIR)
+# Without kept bytecode every process would compile our code anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo up test check bench chaos fmt docs golden lock clean
 
@@ -41,7 +43,7 @@ check: $(VENV)/.dev  ## format, lint, types, import contracts, documents, unit t
 	$(BIN)/pytest -q -n 2 tests/unit tests/test_architecture.py
 
 test: $(VENV)/.dev  ## all tests
-	$(BIN)/pytest -q -n 2 --dist loadfile
+	$(BIN)/pytest -q -n 3 --dist loadfile
 
 bench: $(VENV)/.dev  ## the benchmarks; QUICK=1 for a run under a minute
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)

@@ -1,5 +1,6 @@
 """Servers for tests: from settings, else testcontainers, else the embedded wheels or the system."""
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,16 @@ def servers() -> Iterator[Servers]:
     """PostgreSQL and NATS of this test worker alone."""
     with find_servers() as found:
         yield found
+
+
+@pytest.fixture(autouse=True, scope="module")
+def own_settings() -> Iterator[None]:
+    """What a module sets in `TROTH_…` (its servers, its passwords) ends with it."""
+    before = {name: value for name, value in os.environ.items() if name.startswith("TROTH_")}
+    yield
+    for name in [name for name in os.environ if name.startswith("TROTH_")]:
+        del os.environ[name]
+    os.environ.update(before)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -165,7 +165,7 @@ async def test_a_message_over_the_limit_is_refused() -> None:
         client = await nats.connect(server.url("test"))
         assert client.max_payload == 4_194_304
         with pytest.raises(nats.errors.MaxPayloadError):
-            await client.publish("large", bytes(1_048_577))
+            await client.publish("large", bytes(4_194_305))
         await client.close()
 
 
