@@ -38,12 +38,15 @@ ANSWERS = "answers"
 
 
 class Service:
-    """One service in a process; several may share one. Built in `app.py`, run by `run`."""
+    """One service in a process; several may share one. Built in `app.py`, run by `run`.
+
+    `connections` is how many of its own work are kept open; more are opened when needed.
+    """
 
     def __init__(
         self, name: str, settings: Settings, *, fetch_key: Fetch | None = None,
         projections: Sequence[Projection] = (), log: bool = True, database: bool = True,
-        connections: int = 2,
+        connections: int = 1,
     ) -> None:  # fmt: skip
         self.name, self.settings = name, settings
         self.has_log, self.has_database = log and database, database

@@ -14,7 +14,7 @@ SCHEMA = Schema(SERVICE, metadata, projections=PROJECTIONS)
 
 
 def build(settings: Settings) -> Service:
-    service = Service(SERVICE, settings, projections=PROJECTIONS)
+    service = Service(SERVICE, settings, projections=PROJECTIONS, connections=2)
     service.include(handlers.router(service))
 
     async def watch() -> None:

@@ -43,7 +43,7 @@ def build(settings: Settings, fetch_key: Fetch | None = None) -> Executor:
     if not isinstance(settings, ExecutorSettings):
         settings = ExecutorSettings()  # pyright: ignore[reportCallIssue] - from the environment
     service = Executor(
-        SERVICE, settings, projections=PROJECTIONS, fetch_key=fetch_key, connections=4
+        SERVICE, settings, projections=PROJECTIONS, fetch_key=fetch_key, connections=3
     )
     service.lease.wake_s = WAKE_S
     engine = service.engine = Engine(service, settings)

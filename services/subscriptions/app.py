@@ -29,7 +29,7 @@ def build(settings: Settings, fetch_key: Fetch | None = None) -> Service:
     mine = settings
     if not isinstance(mine, SubscriptionSettings):
         mine = SubscriptionSettings()  # pyright: ignore[reportCallIssue] - from the environment
-    service = Service(SERVICE, mine, projections=PROJECTIONS, fetch_key=fetch_key)
+    service = Service(SERVICE, mine, projections=PROJECTIONS, fetch_key=fetch_key, connections=2)
     parts = Parts(service, Policy(mine.allowed_pairs))
     for module in (commands, queries, resending):
         service.include(module.router(parts))
