@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,14 +19,39 @@ def servers() -> Iterator[Servers]:
         yield found
 
 
-@pytest.fixture(autouse=True, scope="module")
-def own_settings() -> Iterator[None]:
-    """What a module sets in `TROTH_…` (its servers, its passwords) ends with it."""
-    before = {name: value for name, value in os.environ.items() if name.startswith("TROTH_")}
-    yield
-    for name in [name for name in os.environ if name.startswith("TROTH_")]:
+def _settings() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith("TROTH_")}
+
+
+_GIVEN = _settings()
+_set_aside: dict[str, str] = {}
+_module: list[str] = [""]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """What component tests set in `TROTH_…` (servers, passwords) is not there for a `troth up`.
+
+    Before any fixture of an integration module only the settings of the caller are left; for the
+    next module of another kind, what was set aside is there again.
+    """
+    module = str(item.path)
+    if module == _module[0]:
+        return
+    was, now = ("integration" in Path(name).parts for name in (_module[0], module))
+    _module[0] = module
+    if now:
+        if not was:
+            _set_aside.update(_settings())
+        _put(_GIVEN)
+    elif was:
+        _put(_set_aside)
+
+
+def _put(wanted: dict[str, str]) -> None:
+    for name in _settings():
         del os.environ[name]
-    os.environ.update(before)
+    os.environ.update(wanted)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
