@@ -9,7 +9,14 @@ import pytest
 from tests_support.servers import Servers, find_servers
 
 # What may be skipped, and why; anything else that is skipped makes the run fail.
-AGREED: dict[str, str] = {}
+AGREED = (
+    "this kernel or container refuses user namespaces",
+    "lies where an ordinary user may not read it",
+)
+
+
+def agreed(report: Any) -> bool:
+    return any(reason in str(report.longrepr) for reason in AGREED)
 
 
 @pytest.fixture(scope="session")
@@ -59,11 +66,12 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     skipped = terminalreporter.stats.get("skipped", [])
     terminalreporter.write_line(f"{len(skipped)} skipped")
     for report in skipped:
-        terminalreporter.write_line(f"  {report.nodeid}: {AGREED.get(report.nodeid, 'not agreed')}")
+        word = "agreed" if agreed(report) else "NOT AGREED"
+        terminalreporter.write_line(f"  {word}: {report.nodeid}: {report.longrepr}")
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     reporter: Any = session.config.pluginmanager.get_plugin("terminalreporter")
     skipped = reporter.stats.get("skipped", []) if reporter is not None else []
-    if exitstatus == 0 and any(report.nodeid not in AGREED for report in skipped):
+    if exitstatus == 0 and not all(agreed(report) for report in skipped):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
