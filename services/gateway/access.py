@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from libs.common.errors import FieldProblem, Forbidden, Malformed, NotSignedIn
 from services.gateway.call import Call
 from services.gateway.cookies import session_cookie
+from services.gateway.keys import key_to_repeat
 from services.gateway.parameters import only_known
 from services.gateway.rates import Taken
 from services.gateway.refusals import CredentialInvalid, CrossSiteRefused, OrganizationRequired
@@ -43,10 +44,13 @@ class Needs:
         door: Door = request.app.state.door
         known = door.known[request.scope["route"].endpoint]
         call = Call(door, request, known)
-        request.scope["troth"].call = call
+        arrived = request.scope["troth"]
+        arrived.call = call
+        if known.facts.waits:
+            arrived.key = key_to_repeat(request.headers.get("idempotency-key"))
         credential = credential_of(request, secure=door.settings.secure)
         call.taken = _rate(door, credential, request)
-        request.scope["troth"].rate = call.taken
+        arrived.rate = call.taken
         call.taken.or_refuse()
         if credential is not None and credential.by_cookie:
             refuse_cross_site(request)

@@ -1,6 +1,6 @@
 """Wires the gateway: its connection, the door, the routes, the front."""
 
-from libs.common.service import Service
+from libs.common.bus_service import BusService
 from services.gateway.application import application
 from services.gateway.door import Door
 from services.gateway.front import Front
@@ -37,9 +37,9 @@ FILES = (
 )  # fmt: skip
 
 
-def build(settings: GatewaySettings) -> tuple[Service, Front]:
+def build(settings: GatewaySettings) -> tuple[BusService, Front]:
     """The service (no log, no database) and the ASGI application in front of it."""
-    service = Service(SERVICE, settings, log=False, database=False)
+    service = BusService(SERVICE, settings)
     door = Door(service, settings)
     app = application(door, [file.routes for file in FILES])
     service.background += [door.open, Heard(door).run, door.reports.run]

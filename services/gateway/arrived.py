@@ -17,7 +17,8 @@ _TRACE = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}
 class Arrived:
     """Filled on the way in by who learns something; read on the way out."""
 
-    __slots__ = ("call", "headers", "policy", "rate", "reason", "request_id", "traceparent")
+    __slots__ = ("call", "head", "headers", "key", "policy", "rate", "reason", "request_id",
+                 "traceparent")  # fmt: skip
 
     def __init__(self, traceparent: bytes | None) -> None:
         self.request_id = ids.new("req")
@@ -28,3 +29,5 @@ class Arrived:
         self.reason: tuple[str, str | None] | None = None
         self.policy: bytes | None = None
         self.headers: Headers = []
+        self.head = False
+        self.key: str | None = None

@@ -12,11 +12,12 @@ from starlette.responses import Response
 
 from libs.common import telemetry
 from libs.common.bus import Answered
-from libs.common.errors import FieldProblem, InvalidInput, Malformed, NotFound
+from libs.common.errors import InvalidInput, NotFound
 from libs.common.messages import Ask, Meta
 from libs.common.privacy import keyed_digest
 from services.gateway import cursors, etags
 from services.gateway.bodies import JSON, no_body, read
+from services.gateway.keys import key_of
 from services.gateway.problems import fields_of
 from services.gateway.rates import Taken
 from services.gateway.refusals import KeyInUse, NotAcceptable
@@ -235,18 +236,6 @@ class Call:
             if name.strip().lower() == "wait" and value.strip().isdigit():
                 return min(int(value.strip()[:6]), WAIT_MAX_S)
         return None
-
-
-def key_of(text: str | None) -> str | None:
-    """An idempotency key as it came: 1 to 255 visible characters."""
-    if text is None:
-        return None
-    if not 1 <= len(text) <= 255 or any(not 0x21 <= ord(c) <= 0x7E for c in text):
-        problem = FieldProblem(
-            pointer="Idempotency-Key", rule="key", detail="1 to 255 visible characters"
-        )
-        raise Malformed("Idempotency-Key can't be used", errors=[problem])
-    return text
 
 
 def json_response(body: bytes, status: int, headers: dict[str, str] | None = None) -> Response:

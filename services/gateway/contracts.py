@@ -91,6 +91,7 @@ class LimitsShown(Message):
     secrets: Count
     variables: Count
     api_keys: Count
+    invitations: Count
 
 
 class DoorShown(Message):
@@ -110,7 +111,7 @@ class HomeParameters(Message):
     organization: OrganizationRef | None = None
 
 
-class SetupParameters(Message):
+class OneTimeParameters(Message):
     """The one-time token in the link."""
 
     token: SecretText | None = None

@@ -5,9 +5,9 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from libs.common.bus_service import BusService
 from libs.common.errors import DomainError, NotFound
 from libs.common.messages import Ask, Meta
-from libs.common.service import Service
 from services.billing.contract import AccountShown, FindAccount
 from services.gateway import rates
 from services.gateway.kept import Kept
@@ -18,7 +18,9 @@ from services.gateway.starts import Starts
 from services.identity.contract import (
     CallerShown,
     FindCaller,
+    MakeSignInLink,
     OpenSession,
+    OpenSessionByLink,
     OrganizationResolved,
     ReadNotification,
     RegisterPerson,
@@ -32,7 +34,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 CALLERS_S, HOOKS_S, ORGANIZATIONS_S, ACCOUNTS_S = 5.0, 5.0, 30.0, 5.0
 UNMATCHED = rates.Limit("unmatched", 50, 200)
-_SAY_NOTHING_OF_CALLERS = (OpenSession, ReadNotification, RegisterPerson)
+_SAY_NOTHING_OF_CALLERS = (
+    MakeSignInLink, OpenSession, OpenSessionByLink, ReadNotification, RegisterPerson,
+)  # fmt: skip
 
 
 @dataclass
@@ -51,7 +55,7 @@ class Rates:
 class Door:
     """One per process; owns nothing that must survive it."""
 
-    def __init__(self, service: Service, settings: GatewaySettings) -> None:
+    def __init__(self, service: BusService, settings: GatewaySettings) -> None:
         self.service, self.settings = service, settings
         self.bus, self.keys = service.bus, service.keys
         self.rates = Rates(rates.Buckets(rates.hooks(settings.hooks_per_s)))

@@ -43,7 +43,8 @@ class Front:
         arrived = scope["troth"] = Arrived(trace)
         telemetry.request_id.set(arrived.request_id)
         hook = scope["path"].startswith("/hooks/")
-        out = _Out(self, arrived, send, head=scope["method"] == "HEAD")
+        arrived.head = scope["method"] == "HEAD"
+        out = _Out(self, arrived, send)
         try:
             self._open(headers)
             if hook:
@@ -52,7 +53,7 @@ class Front:
                     status, more, body = await self.hooks.answer(scope, receive, arrived)
                 await out.whole(status, more, body)
             else:
-                if out.head:
+                if arrived.head:
                     scope = {**scope, "method": "GET"}
                 with telemetry.span(f"{scope['method']} rest", arrived.traceparent):
                     await self.rest(scope, receive, out)
@@ -93,15 +94,15 @@ class Front:
 class _Out:
     """`send` with the headers that every answer carries; a HEAD's body is left out."""
 
-    def __init__(self, front: Front, arrived: Arrived, send: Any, *, head: bool) -> None:
-        self._front, self._arrived, self._send, self.head = front, arrived, send, head
+    def __init__(self, front: Front, arrived: Arrived, send: Any) -> None:
+        self._front, self._arrived, self._send = front, arrived, send
         self.status = 0
 
     async def __call__(self, message: Any) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message["headers"] = self._all(list(message.get("headers", [])))
-        elif self.head and message["type"] == "http.response.body":
+        elif self._arrived.head and message["type"] == "http.response.body":
             message = {**message, "body": b""}
         await self._send(message)
 
@@ -112,6 +113,8 @@ class _Out:
         headers.append((b"content-security-policy", arrived.policy or NOTHING))
         headers.append((b"troth-request-id", arrived.request_id.encode()))
         headers += arrived.headers
+        if self.status == 503 and arrived.key is not None:
+            headers.append((b"idempotency-key", arrived.key.encode()))
         taken = arrived.rate or self._front.door.rates.nobody
         return headers + taken.headers()
 

@@ -8,7 +8,7 @@ import msgspec
 from nats.aio.msg import Msg
 
 from libs.common.messages import Recorded, decode_batch
-from libs.common.relay import subject_of
+from libs.common.streams import subject_of
 from services.billing.contract import EntitlementsSet, PlanChanged, UsageAlarmRaised
 from services.gateway.door import Door
 from services.identity.contract import (

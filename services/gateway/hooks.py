@@ -14,8 +14,8 @@ from services.executor.work import StartAnswer
 from services.gateway import signatures
 from services.gateway.arrived import Answer, Arrived, Headers
 from services.gateway.bodies import BODY_MAX, limited
-from services.gateway.call import key_of
 from services.gateway.door import Door
+from services.gateway.keys import key_of, key_to_repeat
 from services.gateway.ledger import BODY_MAX as KEPT_MAX
 from services.gateway.ledger import Refused
 from services.gateway.refusals import (
@@ -25,7 +25,7 @@ from services.gateway.refusals import (
     MethodNotAllowed,
     SignatureInvalid,
 )
-from services.gateway.starts import NobodyTookIt, Order, generated_key, raw
+from services.gateway.starts import Order, raw
 from services.gateway.strict_json import loads
 from services.identity.contract import OrganizationResolved
 from services.workflows.contract import HookFound, secret_stream
@@ -49,6 +49,8 @@ class Hooks:
         if scope["method"] != "POST":
             raise MethodNotAllowed("hooks are called by POST", allow="POST")
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+        given = headers.get("webhook-id") or headers.get("idempotency-key")
+        arrived.key = key_to_repeat(given)
         body = await limited(_chunks(receive), headers.get("content-length"), BODY_MAX)
         name, _, path = scope["path"][len("/hooks/") :].partition("/")
         address = scope["client"][0] if scope.get("client") else "unknown"
@@ -63,21 +65,18 @@ class Hooks:
             arrived.rate.or_refuse()
             payload = payload_of(hook, headers, body, scope["query_string"])
             self._within_plan(organization)
-            key = key_of(headers.get("webhook-id") or headers.get("idempotency-key"))
+            key_of(given)
         except DomainError as error:
             told.refused(error)
             raise
         order = Order(
-            "webhook", organization, path, key or generated_key(), payload, body,
+            "webhook", organization, path, arrived.key, payload, body,
             actor="system:webhook", request_id=arrived.request_id, path=path,
             result=hook.respond == "result", wait_s=hook.timeout_s or 0,
             traceparent=arrived.traceparent,
         )  # fmt: skip
         try:
             answer = await self.door.starts.start(order)
-        except NobodyTookIt:
-            arrived.headers.append((b"idempotency-key", order.key.encode()))
-            raise
         except DomainError as error:
             told.refused(error)
             raise

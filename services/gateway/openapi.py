@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from pydantic.json_schema import models_json_schema
 
-from libs.common.pages import Page
+from libs.common.lists import Page
 from libs.common.process import VERSION
 from services.gateway.access import PUBLIC, WITHOUT_ORGANIZATION
 from services.gateway.catalogue import CATALOGUE, EVERYWHERE

@@ -3,13 +3,15 @@
 import mimetypes
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import Response
 
 from libs.common.errors import NotFound
 from services.gateway.call import Call
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -22,7 +24,10 @@ HTML = "text/html"
 
 
 @cache
-def _templates() -> Environment:
+def _templates() -> "Environment":
+    """Loaded with the first page: a door that is only called by machines needs none of it."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     return Environment(
         loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,

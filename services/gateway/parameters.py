@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from libs.common.errors import FieldProblem, Malformed
 from libs.common.fields import Word
-from libs.common.pages import PageQuery
+from libs.common.lists import PageQuery
 from services.gateway.problems import did_you_mean, fields_of
 from services.gateway.refusals import UnknownParameter
 

@@ -43,10 +43,6 @@ class Order:
     traceparent: str | None = None
 
 
-class NobodyTookIt(Unavailable):
-    """No executor answered in time; the same key makes another try safe."""
-
-
 class _Waiting:
     """The two answers that may come for one start."""
 
@@ -87,7 +83,7 @@ class Starts:
     async def start(self, order: Order) -> StartAnswer:
         """The start's answer, or its end when that comes within `wait_s`.
 
-        Raises NobodyTookIt after five seconds, TooManyRunning when 64 others wait.
+        Raises Unavailable after five seconds, TooManyRunning when 64 others wait.
         """
         if not self._bus.connected:
             raise Unavailable("the bus does not answer", part="bus")
@@ -101,7 +97,7 @@ class Starts:
                 async with asyncio.timeout(FIRST_ANSWER_S):
                     answer = await waiting.first
             except (TimeoutError, nats.errors.Error, OSError) as error:
-                raise NobodyTookIt("no executor took it in time", part="executor") from error
+                raise Unavailable("no executor took it in time", part="executor") from error
             finally:
                 self._give_back(order.organization, place)
             left = order.wait_s - (time.monotonic() - begun)
@@ -167,10 +163,6 @@ class Starts:
 def execution_id(organization: str, kind: str, name: str, key: str) -> str:
     """The same for the same key: so a second call meets the first."""
     return ids.derived("exe", organization, "hook" if kind == "webhook" else "manual", name, key)
-
-
-def generated_key() -> str:
-    return secrets.token_urlsafe(18)
 
 
 def raw(body: bytes) -> msgspec.Raw:

@@ -11,6 +11,7 @@ from libs.common.pages import PageQuery, seek
 from services.identity.tables import (
     api_keys,
     emails,
+    invitations,
     members,
     memberships,
     notifications,
@@ -83,6 +84,12 @@ async def api_keys_page(
 async def api_key(db: AsyncConnection, org: str, key_id: str) -> Found | None:
     one = select(api_keys).where(api_keys.c.org == org, api_keys.c.key_id == key_id)
     return (await db.execute(one)).first()
+
+
+async def invitations_page(db: AsyncConnection, org: str, query: PageQuery) -> Sequence[Found]:
+    theirs = select(invitations).where(invitations.c.org == org)
+    paged = seek(theirs, query, invitations.c.issued_at, invitations.c.invitation_id)
+    return (await db.execute(paged)).all()
 
 
 async def notifications_page(

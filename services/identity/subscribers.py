@@ -3,12 +3,11 @@
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common import ids
-from libs.common.eventstore import stream_of
+from libs.common.eventstore import append_within, stream_of
 from libs.common.messages import Meta, Recorded
 from libs.common.readers import Projection
 from services.billing.contract import UsageAlarmRaised
 from services.identity.contract import NotificationRaised
-from services.identity.within import append_within
 
 alarms = Projection("alarms", version=1, producer="billing")
 

@@ -9,7 +9,7 @@ from sqlalchemy import delete, select
 
 from libs.common.database import LOST
 from libs.common.errors import DomainError
-from libs.common.eventstore import stream_of
+from libs.common.eventstore import append_within, stream_of
 from libs.common.messages import Event, Meta
 from services.identity.contract import (
     AccessRefused,
@@ -18,13 +18,19 @@ from services.identity.contract import (
     SignInRefused,
 )
 from services.identity.parts import Parts, now, person_stream
-from services.identity.tables import access_counts, attempts, refused_sign_ins, tokens
-from services.identity.within import append_within
+from services.identity.tables import (
+    access_counts,
+    attempts,
+    one_time_tokens,
+    refused_sign_ins,
+    tokens,
+)
 
 log = logging.getLogger(__name__)
 TURN_S = 2.0
 LATE = timedelta(seconds=5)
 AT_ONCE = 200
+OLD_LINKS = timedelta(days=30)
 
 
 async def sweep_for_ever(parts: Parts) -> None:
@@ -46,6 +52,8 @@ async def sweep(parts: Parts, at: datetime) -> None:
         log.info("many sessions expired")
     async with parts.service.database.work() as db:
         await db.execute(delete(attempts).where(attempts.c.at < at - timedelta(minutes=5)))
+        late = one_time_tokens.c.expires_at < at - OLD_LINKS
+        await db.execute(delete(one_time_tokens).where(late))
 
 
 async def _access(parts: Parts, ended: datetime) -> int:

@@ -7,6 +7,7 @@ from libs.common.fields import (
     ApiKeyId,
     Count,
     Digest,
+    InvitationId,
     Moment,
     NotificationId,
     OrganizationId,
@@ -74,6 +75,16 @@ api_keys = Table(
     column("last_used_at", Moment | None),
     column("revoked_at", Moment | None),
 )  # fmt: skip
+invitations = Table(
+    "invitations", metadata,
+    column("org", OrganizationId, primary_key=True),
+    column("invitation_id", InvitationId, primary_key=True),
+    column("email", SealedEmail),
+    column("role", Role),
+    column("invited_by", PersonId),
+    column("issued_at", Moment),
+    column("expires_at", Moment),
+)  # fmt: skip
 notifications = Table(
     "notifications", metadata,
     column("org", OwnerId, primary_key=True),
@@ -86,7 +97,8 @@ notifications = Table(
     column("read_at", Moment | None),
 )  # fmt: skip
 operators = Table("operators", metadata, column("person_id", PersonId, primary_key=True))
-VIEWS = (people, organizations, members, memberships, api_keys, notifications, operators)
+VIEWS = (people, organizations, members, memberships, api_keys, invitations, notifications,
+         operators)  # fmt: skip
 
 # Beside the log: unique names, and what must be in no event. Only the service itself reads them.
 emails = Table(
@@ -113,6 +125,14 @@ tokens = Table(
     column("organization_id", OrganizationId | None),
     column("scopes", list[Word] | None),
     column("expires_at", Moment | None),
+)  # fmt: skip
+one_time_tokens = Table(
+    "one_time_tokens", metadata,
+    column("digest", Digest, primary_key=True),
+    column("kind", Word),
+    column("id", Word, unique=True),
+    column("owner", OwnerId),
+    column("expires_at", Moment),
 )  # fmt: skip
 attempts = Table(
     "attempts", metadata,

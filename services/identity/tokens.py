@@ -1,14 +1,18 @@
-"""Tokens of sessions and API keys: 256 random bits, of which only a digest is kept."""
+"""Tokens of sessions, API keys, invitations, links: 256 random bits; only a digest is kept."""
 
 import hashlib
 import secrets
 from typing import Literal
 
 # The beginning lets scanners for leaked secrets know them.
-PREFIXES = {"session": "troth_ses_", "api-key": "troth_key_"}
+Kind = Literal["session", "api-key", "invitation", "sign-in-link"]
+PREFIXES: dict[Kind, str] = {
+    "session": "troth_ses_", "api-key": "troth_key_", "invitation": "troth_inv_",
+    "sign-in-link": "troth_lnk_",
+}  # fmt: skip
 
 
-def new_token(kind: Literal["session", "api-key"]) -> str:
+def new_token(kind: Kind) -> str:
     return PREFIXES[kind] + secrets.token_urlsafe(32)
 
 

@@ -10,6 +10,9 @@ from services.identity.contract import (
     ApiKeyCreated,
     ApiKeyRevoked,
     ApiUsageRecorded,
+    InvitationAccepted,
+    InvitationIssued,
+    InvitationWithdrawn,
     MemberAdded,
     MemberRemoved,
     MemberRoleChanged,
@@ -22,6 +25,7 @@ from services.identity.contract import (
 from services.identity.tables import (
     VIEWS,
     api_keys,
+    invitations,
     members,
     memberships,
     notifications,
@@ -30,7 +34,7 @@ from services.identity.tables import (
     people,
 )
 
-view = Projection("identity", version=1, tables=VIEWS)
+view = Projection("identity", version=2, tables=VIEWS)
 
 
 @view.on(PersonRegistered)
@@ -102,6 +106,32 @@ async def _removed(db: AsyncConnection, event: MemberRemoved, recorded: Recorded
     await db.execute(delete(members).where(members.c.org == org, members.c.person_id == person))
     for table in (memberships, notifications):
         await db.execute(delete(table).where(table.c.org == person, table.c.organization_id == org))
+    await _at_version(db, recorded)
+
+
+@view.on(InvitationIssued)
+async def _invited(db: AsyncConnection, event: InvitationIssued, recorded: Recorded) -> None:
+    await db.execute(insert(invitations).values(
+        org=recorded.organization, invitation_id=event.invitation_id, email=event.email,
+        role=event.role.value, invited_by=event.invited_by, issued_at=event.issued_at,
+        expires_at=event.expires_at,
+    ))  # fmt: skip
+    await _at_version(db, recorded)
+
+
+@view.on(InvitationAccepted)
+async def _accepted(db: AsyncConnection, event: InvitationAccepted, recorded: Recorded) -> None:
+    await _invitation_ended(db, event.invitation_id, recorded)
+
+
+@view.on(InvitationWithdrawn)
+async def _withdrawn(db: AsyncConnection, event: InvitationWithdrawn, recorded: Recorded) -> None:
+    await _invitation_ended(db, event.invitation_id, recorded)
+
+
+async def _invitation_ended(db: AsyncConnection, invitation: str, recorded: Recorded) -> None:
+    mine = invitations.c.org == recorded.organization
+    await db.execute(delete(invitations).where(mine, invitations.c.invitation_id == invitation))
     await _at_version(db, recorded)
 
 

@@ -1,7 +1,7 @@
 """docs/events.md: every event with what its fields are about."""
 
 from libs.common.messages import Event
-from libs.common.relay import subject_of
+from libs.common.streams import subject_of
 from tools import inventory
 from tools.docs.markdown import code, first_sentence, page, table
 from tools.docs.types import fields_of

@@ -7,7 +7,7 @@ from fastapi import Depends
 from starlette.responses import Response
 
 from libs.common.errors import NotFound
-from libs.common.pages import Page, PageQuery, page_in_memory
+from libs.common.lists import Page, PageQuery, page_in_memory
 from services.executor.contract import ConnectorCard, ListConnectors
 from services.gateway.access import SignedIn
 from services.gateway.call import json_response

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import Depends
 from starlette.responses import Response
 
-from libs.common.pages import Page
+from libs.common.lists import Page
 from services.gateway.access import SubscriptionManager, SubscriptionReader
 from services.gateway.bodies import MERGE, BodyOf
 from services.gateway.parameters import Parameters

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from libs.common.errors import NotFound
 from libs.common.errors import from_wire as error_from_wire
-from libs.common.pages import Page
+from libs.common.lists import Page
 from services.executor.contract import (
     CancelExecution,
     ExecutionData,
@@ -30,7 +30,7 @@ from services.gateway.call import Call, json_response
 from services.gateway.contracts import ExpandableExecution, StartByHand, StartedShown
 from services.gateway.parameters import Parameters
 from services.gateway.routing import Routes
-from services.gateway.starts import NobodyTookIt, Order, generated_key
+from services.gateway.starts import Order
 from services.workflows.contract import FindWorkflow
 
 routes = Routes("executions")
@@ -148,19 +148,16 @@ async def start_execution(
     call: ExecutionStarter, workflow: str, body: Annotated[dict[str, Any], Depends(START)]
 ) -> Response:
     """Start by hand: 202 once it is promised; with `Prefer: wait=n` 200 if it ends in time."""
-    workflow_id = await call.door.workflow_id(call.organization, workflow)
-    wait_s, key = call.wait_s(), call.idempotency_key() or generated_key()
+    call.idempotency_key()
+    key = call.request.scope["troth"].key
+    workflow_id, wait_s = await call.door.workflow_id(call.organization, workflow), call.wait_s()
     order = Order(
         "manual", call.organization, workflow_id, f"{call.actor}:{key}",
         {"input": body.get("input", {})}, await read(call.request), call.actor, call.request_id,
         workflow=workflow_id, version=body.get("version"), result=bool(wait_s),
         wait_s=wait_s or 0, traceparent=call.meta().traceparent,
     )  # fmt: skip
-    try:
-        answer = await call.door.starts.start(order)
-    except NobodyTookIt:
-        call.request.scope["troth"].headers.append((b"idempotency-key", key.encode()))
-        raise
+    answer = await call.door.starts.start(order)
     if answer.status == "refused":
         raise error_from_wire(answer.problem or {})
     shown = StartedShown(

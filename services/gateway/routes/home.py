@@ -9,22 +9,29 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from libs.common.errors import DomainError, InvalidInput, Malformed
-from libs.common.inbox import LogPage
+from libs.common.lists import Page
+from libs.common.log_page import LogPage
 from libs.common.messages import Ask, Meta
-from libs.common.pages import Page
 from services.executor.contract import ExecutionShown, FindExecutions
 from services.gateway import cookies
-from services.gateway.access import Anybody, SignedIn, refuse_cross_site
+from services.gateway.access import Anybody, SignedIn, address_of, refuse_cross_site
 from services.gateway.bodies import media_type, read, refuse_media_type
 from services.gateway.call import Call
-from services.gateway.contracts import HomeParameters, SetupParameters
+from services.gateway.contracts import HomeParameters, OneTimeParameters
 from services.gateway.hooks import FORM
 from services.gateway.pages import HTML, page
 from services.gateway.parameters import Parameters
 from services.gateway.problems import status_of
 from services.gateway.routes.people import cookie_for, sign_in
 from services.gateway.routing import Routes
-from services.identity.contract import CloseSession, SessionShown, SetUpInstance, SetUpShown
+from services.identity.contract import (
+    CloseSession,
+    OpenSessionByLink,
+    RegisterPerson,
+    SessionShown,
+    SetUpInstance,
+    SetUpShown,
+)
 
 routes = Routes("home")
 PARTS = ("identity", "workflows", "executor", "billing", "audit", "subscriptions")
@@ -94,6 +101,26 @@ async def sign_in_by_form(call: Anybody) -> Response:
     return _to_home({"Set-Cookie": cookie_for(call, answered.as_a(SessionShown))})
 
 
+@routes.get("/sign-in", HTML, produces=(HTML,), public_page=True)
+async def sign_in_by_link(
+    call: Anybody, given: Annotated[dict[str, Any], Depends(Parameters(OneTimeParameters))]
+) -> Response:
+    """Where a sign-in link leads: signs in, once. HEAD uses nothing up."""
+    if "token" not in given or call.request.scope["troth"].head:
+        return _to_home({})
+    if call.request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+        said = "Paste the link into the address bar: from another site's page it does not work."
+        return await _home(call, 403, said)
+    call.door.rates.address.take(address_of(call.request)).or_refuse()
+    try:
+        answered = await call.change(OpenSessionByLink, token=given["token"])
+    except DomainError as error:
+        if error.kind == "unavailable":
+            raise
+        return await _home(call, status_of(error), "This link was used before, or is too old.")
+    return _to_home({"Set-Cookie": cookie_for(call, answered.as_a(SessionShown))})
+
+
 @routes.post("/sign-out", HTML, produces=(HTML,), public_page=True, documents=(FORM,))
 async def sign_out_by_form(call: SignedIn) -> Response:
     """What the button on the page sends."""
@@ -105,7 +132,7 @@ async def sign_out_by_form(call: SignedIn) -> Response:
 
 @routes.get("/setup", HTML, produces=(HTML,), public_page=True)
 async def setup_form(
-    call: Anybody, given: Annotated[dict[str, Any], Depends(Parameters(SetupParameters))]
+    call: Anybody, given: Annotated[dict[str, Any], Depends(Parameters(OneTimeParameters))]
 ) -> Response:
     """Where the link of `troth up` leads: who operates this installation?"""
     return page(call, "setup.html", title="Set up Troth", token=given.get("token", ""), said=None)
@@ -130,9 +157,42 @@ async def setup_by_form(call: Anybody) -> Response:
     return _to_home({"Set-Cookie": cookie_for(call, made.session)} if made.session else {})
 
 
-def _fields(kind: type[Ask], form: dict[str, str]) -> dict[str, Any]:
+@routes.get("/join", HTML, produces=(HTML,), public_page=True)
+async def join_form(
+    call: Anybody, given: Annotated[dict[str, Any], Depends(Parameters(OneTimeParameters))]
+) -> Response:
+    """Where an invitation leads."""
+    return page(call, "join.html", title="Join", token=given.get("token", ""), said=None)
+
+
+@routes.post("/join", HTML, produces=(HTML,), public_page=True, documents=(FORM,))
+async def join_by_form(call: Anybody) -> Response:
+    """What the form there sends: signs up, and in."""
+    refuse_cross_site(call.request)
+    call.door.rates.address.take(address_of(call.request)).or_refuse()
+    form = await _form(call)
+    person = form | {
+        "invitation": form.get("token"), "old_enough": form.get("old_enough") == "yes",
+        "policies": {},
+    }  # fmt: skip
+    try:
+        await call.change(RegisterPerson, **_fields(RegisterPerson, person))
+        answered = await sign_in(call, form["email"], form["password"])
+    except DomainError as error:
+        if error.kind == "unavailable":
+            raise
+        said = error.errors[0].detail if error.errors else error.detail
+        return page(
+            call, "join.html", status_of(error), title="Join", token=form.get("token", ""),
+            said=said,
+        )  # fmt: skip
+    return _to_home({"Set-Cookie": cookie_for(call, answered.as_a(SessionShown))})
+
+
+def _fields(kind: type[Ask], form: dict[str, Any]) -> dict[str, Any]:
     """The form's fields that the command has; an empty one is one that was left out."""
-    given = {name: form[name] for name in kind.model_fields if form.get(name)}
+    given = {name: form[name] for name in kind.model_fields
+             if form.get(name) not in (None, "")}  # fmt: skip
     try:
         kind.model_validate(given)
     except ValidationError:

@@ -27,6 +27,7 @@ LIMITS = LimitsShown(
     unanswered_starts=UNANSWERED_MAX, sign_in_per_minute_account=rates.SIGN_IN_ACCOUNT.burst,
     sign_in_per_minute_address=rates.SIGN_IN_ADDRESS.burst, prefer_wait_s=WAIT_MAX_S,
     subscriptions=20, secrets=SECRETS_MAX, variables=VARIABLES_MAX, api_keys=50,
+    invitations=50,
 )  # fmt: skip
 
 

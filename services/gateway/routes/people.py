@@ -9,7 +9,7 @@ from libs.common.bus import Answered
 from libs.common.errors import NotFound
 from libs.common.privacy import keyed_digest
 from services.gateway import cookies
-from services.gateway.access import Anybody, SignedIn, address_of
+from services.gateway.access import Anybody, Oneself, SignedIn, address_of
 from services.gateway.bodies import BodyOf
 from services.gateway.call import Call, json_response
 from services.gateway.contracts import SessionOpened, SignIn
@@ -17,22 +17,29 @@ from services.gateway.routing import Routes
 from services.identity.contract import (
     CloseSession,
     FindMe,
+    MakeSignInLink,
     MeShown,
     OpenSession,
     PersonShown,
     RegisterPerson,
     SessionShown,
+    SignInLinkShown,
 )
 
 routes = Routes("people")
 
 
 @routes.post("/v1/people", PersonShown, status=201,
-             refuses=("email-taken", "password-refused", "sign-up-closed"))  # fmt: skip
+             refuses=("email-taken", "password-refused", "sign-up-closed", "invitation-needed",
+                      "invitation-invalid", "invitation-expired", "invitation-foreign",
+                      "invitation-used"))  # fmt: skip
 async def register_person(
     call: Anybody, body: Annotated[dict[str, Any], Depends(BodyOf(RegisterPerson))]
 ) -> Response:
-    """Sign up: name, e-mail address, password, a declaration of age, the policies agreed to."""
+    """Sign up: name, e-mail address, password, a declaration of age, the policies agreed to.
+
+    With the token of an `invitation` you are a member of its organization at once.
+    """
     call.door.rates.address.take(address_of(call.request)).or_refuse()
     return await call.carry_out(RegisterPerson, **body)
 
@@ -81,6 +88,12 @@ async def close_session(call: SignedIn) -> Response:
     response = await call.carry_out(CloseSession, session_id=session)
     response.headers["Set-Cookie"] = cookies.clear_cookie(secure=call.door.settings.secure)
     return response
+
+
+@routes.post("/v1/sign-in-links", SignInLinkShown, status=201, refuses=("person-needed",))
+async def make_sign_in_link(call: Oneself) -> Response:
+    """A link for your own browser: `/sign-in?token=…` signs you in once, within ten minutes."""
+    return await call.carry_out(MakeSignInLink)
 
 
 @routes.get("/v1/me", MeShown)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Path
 from starlette.responses import Response
 
-from libs.common.pages import Page
+from libs.common.lists import Page
 from services.executor.contract import (
     CallData,
     CallResentShown,

@@ -6,7 +6,7 @@ from fastapi import Depends
 from starlette.responses import Response
 
 from libs.common.errors import Malformed
-from libs.common.pages import Page
+from libs.common.lists import Page
 from services.gateway.access import WorkflowEditor, WorkflowPublisher, WorkflowReader
 from services.gateway.bodies import JSON, YAML, YAML_NAMES, BodyOf, media_type, read
 from services.gateway.bodies import refuse_media_type as wrong_media_type

@@ -6,7 +6,6 @@ from pydantic import Field
 
 from libs.common.fields import (
     Actor,
-    ApiKeyId,
     Count,
     Digest,
     Email,
@@ -21,30 +20,46 @@ from libs.common.fields import (
     PolicyVersion,
     SecretText,
     SessionId,
-    Slug,
     Title,
     Word,
 )
-from libs.common.lists import PageQuery
+from libs.common.lists import Page, PageQuery
 from libs.common.messages import Command, Message, Query
 from services.identity.contract.events import NoticeFacts, StatusClass
-from services.identity.contract.roles import Role
+from services.identity.contract.shown import (
+    AccessRecorded,
+    CallerShown,
+    InstanceShown,
+    MeShown,
+    NotificationRaisedShown,
+    NotificationShown,
+    PersonShown,
+    SessionClosedShown,
+    SessionShown,
+    SetUpShown,
+    SignInLinkShown,
+)
 
 # -- people and sessions -------------------------------------------------------------------------
 
 
-class RegisterPerson(Command, type="identity.command.register-person"):
-    """Public. Answers PersonShown. Refuses: email-taken, password-refused, sign-up-closed."""
+class RegisterPerson(Command, type="identity.command.register-person", answers=PersonShown):
+    """Public. With the token of an `invitation` the person becomes a member.
+
+    Refuses: email-taken, password-refused, sign-up-closed, invitation-needed, -invalid, -expired,
+    -foreign, -used.
+    """
 
     name: PersonName
     email: Email
     password: Password
     old_enough: Literal[True]
     policies: Annotated[dict[Name, PolicyVersion], Field(max_length=10)]
+    invitation: SecretText | None = None
 
 
-class SetUpInstance(Command, type="identity.command.set-up-instance"):
-    """Public, with the one-time token; answers SetUpShown. Works once."""
+class SetUpInstance(Command, type="identity.command.set-up-instance", answers=SetUpShown):
+    """Public, with the one-time token. Works once."""
 
     token: SecretText
     name: PersonName
@@ -53,26 +68,38 @@ class SetUpInstance(Command, type="identity.command.set-up-instance"):
     organization: Title = "Home"
 
 
-class OpenSession(Command, type="identity.command.open-session"):
-    """Public. Answers SessionShown. `address` is the caller's address as the gateway's digest."""
+class OpenSession(Command, type="identity.command.open-session", answers=SessionShown):
+    """Public. `address` is the caller's address as the gateway's digest."""
 
     email: Email
     password: Password
     address: Digest | None = None
 
 
-class CloseSession(Command, type="identity.command.close-session"):
-    """A person's own session; answers SessionClosedShown."""
+class MakeSignInLink(Command, type="identity.command.make-sign-in-link", answers=SignInLinkShown):
+    """A person's own: signs them in once, within minutes."""
+
+
+class OpenSessionByLink(
+    Command, type="identity.command.open-session-by-link", answers=SessionShown
+):
+    """Public, with the link's token; works once."""
+
+    token: SecretText
+
+
+class CloseSession(Command, type="identity.command.close-session", answers=SessionClosedShown):
+    """A person's own session."""
 
     session_id: SessionId
 
 
-class FindInstance(Query, type="identity.query.find-instance"):
-    """Public. Answers InstanceShown: is it set up, may strangers sign up?"""
+class FindInstance(Query, type="identity.query.find-instance", answers=InstanceShown):
+    """Public: is it set up, may strangers sign up?"""
 
 
-class FindCaller(Query, type="identity.query.find-caller"):
-    """Asked by the gateway: who holds this token, and may they? Answers CallerShown.
+class FindCaller(Query, type="identity.query.find-caller", answers=CallerShown):
+    """Asked by the gateway: who holds this token, and may they?
 
     `credential_digest` is SHA-256 (hex) of the whole token; `organization` what the caller chose,
     None when it chose nothing. Unknown, expired and revoked: CredentialInvalid.
@@ -82,86 +109,18 @@ class FindCaller(Query, type="identity.query.find-caller"):
     organization: OrganizationRef | None = None
 
 
-class FindMe(Query, type="identity.query.find-me"):
-    """Signed-in (`GET /v1/me`). Answers MeShown for Meta.actor in Meta.organization."""
-
-
-# -- organizations -------------------------------------------------------------------------------
-
-
-class FoundOrganization(Command, type="identity.command.found-organization"):
-    """Signed-in person; becomes its owner. Answers OrganizationShown."""
-
-    name: Title
-    slug: Slug | None = None
-
-
-class FindOrganizations(PageQuery, type="identity.query.find-organizations"):
-    """Signed-in: the caller's. Answers Page[MyOrganizationShown]."""
-
-
-class FindOrganization(
-    Query, type="identity.query.find-organization", permission="organizations:read"
-):
-    """Answers OrganizationShown; another than Meta.organization is NotFound."""
-
-    organization: OrganizationRef
-
-
-class ResolveOrganization(Query, type="identity.query.resolve-organization"):
-    """Internal: id or slug becomes OrganizationResolved, or NotFound."""
-
-    name: OrganizationRef
-
-
-class FindMembers(PageQuery, type="identity.query.find-members", permission="members:read"):
-    """Answers Page[MemberShown]."""
-
-
-class AddMember(Command, type="identity.command.add-member", permission="members:manage"):
-    """An existing person by e-mail; answers MemberShown. Unknown person: NotFound."""
-
-    email: Email
-    role: Role
-
-
-class ChangeRole(Command, type="identity.command.change-role", permission="members:manage"):
-    """Answers MemberShown. Refuses: last-owner, role-above-own."""
-
-    person: PersonId
-    role: Role
-
-
-class RemoveMember(Command, type="identity.command.remove-member", permission="members:manage"):
-    """Answers MemberRemovedShown (204 at the door); also revokes their API keys."""
-
-    person: PersonId
-
-
-class FindApiKeys(PageQuery, type="identity.query.find-api-keys", permission="api-keys:manage"):
-    """Answers Page[ApiKeyShown]; builders and runners see their own."""
-
-
-class CreateApiKey(Command, type="identity.command.create-api-key", permission="api-keys:manage"):
-    """Answers ApiKeyShown with the token, once. Refuses: scope-above-own, limit-reached."""
-
-    name: Title
-    scopes: Annotated[list[Word], Field(min_length=1, max_length=60)]
-    expires_at: Moment | None = None
-
-
-class RevokeApiKey(Command, type="identity.command.revoke-api-key", permission="api-keys:manage"):
-    """Answers ApiKeyShown (204 at the door)."""
-
-    key: ApiKeyId
+class FindMe(Query, type="identity.query.find-me", answers=MeShown):
+    """Signed-in (`GET /v1/me`): Meta.actor in Meta.organization."""
 
 
 # -- notifications and access records ------------------------------------------------------------
 
 
-class RaiseNotification(Command, type="identity.command.raise-notification"):
+class RaiseNotification(
+    Command, type="identity.command.raise-notification", answers=NotificationRaisedShown
+):
     """Internal: for one person, or (None) for the members of Meta.organization that have the
-    permission `audience`. Answers NotificationRaisedShown."""
+    permission `audience`."""
 
     person: PersonId | None = None
     audience: Word = "organizations:read"
@@ -170,12 +129,16 @@ class RaiseNotification(Command, type="identity.command.raise-notification"):
     facts: NoticeFacts = Field(default_factory=dict)
 
 
-class FindNotifications(PageQuery, type="identity.query.find-notifications"):
-    """Self: answers Page[NotificationShown]."""
+class FindNotifications(
+    PageQuery, type="identity.query.find-notifications", answers=Page[NotificationShown]
+):
+    """Self."""
 
 
-class ReadNotification(Command, type="identity.command.read-notification"):
-    """Self: answers NotificationShown."""
+class ReadNotification(
+    Command, type="identity.command.read-notification", answers=NotificationShown
+):
+    """Self."""
 
     notification: NotificationId
 
@@ -193,7 +156,7 @@ class AccessReport(Message):
     count: Count = 1
 
 
-class RecordAccess(Command, type="identity.command.record-access"):
-    """Internal, from gateways, at most once a second; answers AccessRecorded."""
+class RecordAccess(Command, type="identity.command.record-access", answers=AccessRecorded):
+    """Internal, from gateways, at most once a second."""
 
     reports: Annotated[list[AccessReport], Field(min_length=1, max_length=2000)]

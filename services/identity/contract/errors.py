@@ -23,6 +23,38 @@ class SignUpClosed(Forbidden):
     code = "sign-up-closed"
 
 
+class InvitationNeeded(Forbidden):
+    """Only invited people sign up here, and the request had no invitation."""
+
+    code = "invitation-needed"
+
+
+class InvitationInvalid(Forbidden):
+    """Unknown, withdrawn, or of somebody who may not invite any more: one answer."""
+
+    code = "invitation-invalid"
+
+
+class InvitationExpired(Forbidden):
+    code = "invitation-expired"
+
+
+class InvitationForeign(Forbidden):
+    """It was made for another e-mail address."""
+
+    code = "invitation-foreign"
+
+
+class InvitationUsed(Conflict):
+    code = "invitation-used"
+
+
+class SignedUpAlready(Conflict):
+    """The invited person has signed up: they can be added as a member."""
+
+    code = "signed-up-already"
+
+
 class SetUpAlready(Conflict):
     """The installation has its operator; the one-time token is used up."""
 

@@ -8,6 +8,7 @@ from libs.common.fields import (
     Count,
     Digest,
     Flag,
+    InvitationId,
     KeyId,
     Moment,
     Name,
@@ -21,6 +22,7 @@ from libs.common.fields import (
     SealedPersonName,
     SealedText,
     SessionId,
+    SignInLinkId,
     Slug,
     Word,
 )
@@ -65,6 +67,17 @@ class SessionClosed(Event, type="identity.event.session-closed"):
     reason: Word
 
 
+class SignInLinkMade(Event, type="identity.event.sign-in-link-made"):
+    """The person asked for a link that signs them in once, without the password."""
+
+    link_id: SignInLinkId
+    expires_at: Moment
+
+
+class SignInLinkUsed(Event, type="identity.event.sign-in-link-used"):
+    link_id: SignInLinkId
+
+
 class PasswordChanged(Event, type="identity.event.password-changed"):
     reason: Literal["changed", "rehashed"]
     scheme: Word
@@ -93,6 +106,30 @@ class MemberRoleChanged(Event, type="identity.event.member-role-changed", public
 class MemberRemoved(Event, type="identity.event.member-removed", public=True):
     person_id: PersonId
     reason: Literal["removed", "left"]
+
+
+class InvitationIssued(Event, type="identity.event.invitation-issued"):
+    """`email` is sealed under the organization's key: the invited person has none yet."""
+
+    invitation_id: InvitationId
+    email: SealedEmail
+    email_index: Digest
+    role: Role
+    invited_by: PersonId
+    issued_at: Moment
+    expires_at: Moment
+
+
+class InvitationAccepted(Event, type="identity.event.invitation-accepted"):
+    invitation_id: InvitationId
+    person_id: PersonId
+    accepted_at: Moment
+
+
+class InvitationWithdrawn(Event, type="identity.event.invitation-withdrawn"):
+    invitation_id: InvitationId
+    reason: Literal["withdrawn", "replaced"]
+    withdrawn_at: Moment
 
 
 class ApiKeyCreated(Event, type="identity.event.api-key-created", public=True):

@@ -6,6 +6,7 @@ from libs.common.fields import (
     Count,
     Email,
     Flag,
+    InvitationId,
     Moment,
     Name,
     NotificationId,
@@ -15,6 +16,7 @@ from libs.common.fields import (
     PolicyVersion,
     SecretText,
     SessionId,
+    SignInLinkId,
     Slug,
     Title,
     Word,
@@ -45,6 +47,14 @@ class SessionShown(Message):
 
 class SessionClosedShown(Message):
     id: SessionId
+
+
+class SignInLinkShown(Message):
+    """`token` is there once; `/sign-in?token=…` signs a browser in with it."""
+
+    id: SignInLinkId
+    expires_at: Moment
+    token: SecretText | None = None
 
 
 class OrganizationShown(Message):
@@ -117,6 +127,22 @@ class MemberShown(Message):
 
 class MemberRemovedShown(Message):
     person: PersonId
+
+
+class InvitationShown(Message):
+    """`token` is there once, in the answer of its creation; `/join?token=…` takes it."""
+
+    id: InvitationId
+    email: Email
+    role: Role
+    invited_by: PersonId
+    issued_at: Moment
+    expires_at: Moment
+    token: SecretText | None = None
+
+
+class InvitationWithdrawnShown(Message):
+    id: InvitationId
 
 
 class ApiKeyShown(Message):

@@ -14,6 +14,9 @@ from services.identity.contract import (
     ROLES,
     ApiKeyCreated,
     ApiKeyRevoked,
+    InvitationAccepted,
+    InvitationIssued,
+    InvitationWithdrawn,
     LastOwner,
     LimitReached,
     MemberAdded,
@@ -27,6 +30,9 @@ from services.identity.contract import (
     ScopeAboveOwn,
     rank,
 )
+from services.identity.domain import invitations
+from services.identity.domain.caller import Caller as Caller
+from services.identity.domain.invitations import Accept, Invitations, Invite, Withdraw
 
 API_KEYS_MAX = 50
 
@@ -37,14 +43,7 @@ class Organization:
     members: Mapping[str, MemberAdded] = field(default_factory=dict)
     keys: Mapping[str, ApiKeyCreated] = field(default_factory=dict)
     revoked: Mapping[str, datetime] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who changes it: a person or API key, with what the key may do."""
-
-    actor: str
-    granted: frozenset[str]
+    invitations: Invitations = field(default_factory=Invitations)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +92,7 @@ class RevokeKey:
     at: datetime
 
 
-Change = Found | Add | GiveRole | Remove | CreateKey | RevokeKey
+Change = Found | Add | GiveRole | Remove | CreateKey | RevokeKey | Invite | Withdraw | Accept
 
 
 def decide(command: Change, state: Organization) -> Sequence[Event]:
@@ -112,6 +111,15 @@ def decide(command: Change, state: Organization) -> Sequence[Event]:
             return _create_key(command, state)
         case RevokeKey():
             return _revoke_key(command, state)
+        case Invite():
+            _may_give(command.by, command.fact.role, state)
+            return invitations.invite(command, state.invitations)
+        case Withdraw():
+            invited = invitations.find(command.invitation_id, state.invitations)
+            _may_give(command.by, invited.role, state)
+            return invitations.withdraw(command, state.invitations)
+        case Accept():
+            return invitations.accept(command, state.invitations, state.members)
         case _:
             assert_never(command)
 
@@ -250,6 +258,8 @@ def evolve(state: Organization, event: Event) -> Organization:
             return replace(state, keys={**state.keys, event.key_id: event})
         case ApiKeyRevoked():
             return replace(state, revoked={**state.revoked, event.key_id: event.revoked_at})
+        case InvitationIssued() | InvitationAccepted() | InvitationWithdrawn():
+            return replace(state, invitations=invitations.evolve(state.invitations, event))
         case _:
             return state
 

@@ -15,6 +15,8 @@ from services.identity.contract import (
     PersonRegistered,
     SessionClosed,
     SessionOpened,
+    SignInLinkMade,
+    SignInLinkUsed,
 )
 
 
@@ -25,6 +27,7 @@ class Person:
     registered_at: datetime | None = None
     policies: Mapping[str, str] = field(default_factory=dict)
     sessions: Mapping[str, datetime] = field(default_factory=dict)
+    links: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,23 @@ class Close:
     reason: str
 
 
-Change = Register | Open | Close
+@dataclass(frozen=True, slots=True)
+class MakeLink:
+    """A link that signs the person in once."""
+
+    link_id: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OpenByLink:
+    link_id: str
+    session_id: str
+    expires_at: datetime
+    at: datetime
+
+
+Change = Register | Open | Close | MakeLink | OpenByLink
 
 
 def decide(command: Change, state: Person) -> Sequence[Event]:
@@ -69,6 +88,15 @@ def decide(command: Change, state: Person) -> Sequence[Event]:
             if session_id not in state.sessions:
                 raise NotFound
             return [SessionClosed(session_id=session_id, reason=reason)]
+        case MakeLink(link_id, expires_at):
+            if state.id is None:
+                raise NotFound
+            return [SignInLinkMade(link_id=link_id, expires_at=expires_at)]
+        case OpenByLink(link_id, session_id, expires_at, at):
+            if link_id not in state.links or state.links[link_id] <= at:
+                raise CredentialInvalid("this link was used before, or is too old")
+            opened = SessionOpened(session_id=session_id, method="link", expires_at=expires_at)
+            return [SignInLinkUsed(link_id=link_id), opened]
         case _:
             assert_never(command)
 
@@ -91,6 +119,11 @@ def evolve(state: Person, event: Event) -> Person:
         case SessionClosed():
             left = {k: v for k, v in state.sessions.items() if k != event.session_id}
             return replace(state, sessions=left)
+        case SignInLinkMade():
+            return replace(state, links={**state.links, event.link_id: event.expires_at})
+        case SignInLinkUsed():
+            unused = {k: v for k, v in state.links.items() if k != event.link_id}
+            return replace(state, links=unused)
         case _:
             return state
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common import ids
 from libs.common.bus import CausedBy, reply
-from libs.common.eventstore import stream_of
+from libs.common.eventstore import append_within, stream_of
 from libs.common.messages import Meta
 from services.identity import reading
 from services.identity.contract import (
@@ -33,7 +33,6 @@ from services.identity.handlers.people import Registration, keep_registration, r
 from services.identity.handlers.sessions import end, keep_session
 from services.identity.parts import Parts, acting, organization_stream, person_stream
 from services.identity.tokens import new_token
-from services.identity.within import append_within
 
 OPERATOR_STREAM = stream_of("operator", "instance")
 

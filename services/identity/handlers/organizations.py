@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.bus import CausedBy, reply
 from libs.common.errors import NotFound
+from libs.common.eventstore import append_within
 from libs.common.messages import Meta
 from libs.common.pages import page_of
 from services.identity import reading, tables
@@ -39,7 +40,6 @@ from services.identity.parts import (
     opened_content,
     organization_stream,
 )
-from services.identity.within import append_within
 
 NEVER = frozenset({"instance", "system"})
 

@@ -10,16 +10,21 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.bus import CausedBy
+from libs.common.eventstore import append_within
 from libs.common.messages import Meta
-from services.identity import emails, passwords, tables
+from services.identity import emails, onetime, passwords, tables
 from services.identity.contract import (
     SERVICE,
     EmailTaken,
+    InvitationInvalid,
+    InvitationNeeded,
     PersonRegistered,
     PersonShown,
     RegisterPerson,
     SignUpClosed,
 )
+from services.identity.domain.invitations import Accept
+from services.identity.domain.organization import organization
 from services.identity.domain.person import Register, person
 from services.identity.parts import (
     PERSON_PURPOSES,
@@ -29,9 +34,9 @@ from services.identity.parts import (
     keys_stream,
     new_id,
     now,
+    organization_stream,
     person_stream,
 )
-from services.identity.within import append_within
 
 
 def router(parts: Parts) -> NatsRouter:
@@ -39,8 +44,12 @@ def router(parts: Parts) -> NatsRouter:
 
     @r.subscriber(RegisterPerson.type, queue=SERVICE)
     async def register_person(command: RegisterPerson, meta: CausedBy) -> NatsResponse:
-        if parts.settings.sign_up != "open":
-            raise SignUpClosed(f"sign-up is {parts.settings.sign_up} here")
+        if parts.settings.sign_up == "closed":
+            raise SignUpClosed("nobody can sign up here")
+        if command.invitation is not None:
+            return await _sign_up_invited(parts, command, command.invitation, meta)
+        if parts.settings.sign_up == "invited":
+            raise InvitationNeeded("only who was invited can sign up here")
         new = await registration(parts, command, new_id("per", meta))
         mine = acting(meta, "instance", new.fact.person_id)
 
@@ -53,6 +62,32 @@ def router(parts: Parts) -> NatsRouter:
         )  # fmt: skip
 
     return r
+
+
+async def _sign_up_invited(
+    parts: Parts, command: RegisterPerson, token: str, meta: Meta
+) -> NatsResponse:
+    """A person who is a member from the first moment: both in one transaction, or nothing."""
+    async with parts.service.database.work() as db:
+        invitation = await onetime.find(db, "invitation", token)
+    if invitation is None:
+        raise InvitationInvalid("there is no such invitation")
+    stream, person_id = organization_stream(invitation.owner), new_id("per", meta)
+    index = emails.index_of(parts.settings.index_bytes, command.email)
+    accept = Accept(invitation.id, person_id, index, now())
+    state, _, _ = await parts.service.store.state(organization, stream)
+    organization.decide(accept, state)
+    new = await registration(parts, command, person_id)
+    mine = acting(meta, "instance", person_id)
+
+    async def beside(db: AsyncConnection) -> None:
+        await keep_registration(db, new, mine)
+        await append_within(db, person_stream(person_id), [new.fact], mine)
+
+    return await parts.service.decide(
+        organization, stream, accept, acting(meta, invitation.owner, person_id),
+        answer=lambda _, version: new.shown, beside=beside,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,17 +8,17 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from faststream.nats import NatsRouter
+from faststream.nats import NatsMessage, NatsRouter
 from faststream.nats.response import NatsResponse
 from nats.aio.msg import Msg
 from tests_support.servers import Servers
 
 from libs.common.bus import CausedBy, reply
+from libs.common.bus_service import BusService
 from libs.common.errors import NotFound
 from libs.common.keys import FindKey, KeyFound
 from libs.common.messages import ASKS, Ask, Event, Meta, Recorded, encode_batch
 from libs.common.privacy import wrap
-from libs.common.service import Service
 from libs.common.testing import environment, eventually
 from services.executor.work import SUBJECT, Start, StartAnswer, decode_start, encode
 from services.gateway.app import build
@@ -56,7 +56,7 @@ def caller(*permissions: str, **changed: Any) -> CallerShown:
 class World:
     """The services around the gateway: `on` says what they answer, `asked` what they heard."""
 
-    def __init__(self, service: Service, front: Front, around: Service) -> None:
+    def __init__(self, service: BusService, front: Front, around: BusService) -> None:
         self.service, self.front, self.around = service, front, around
         self.asked: list[tuple[Any, Meta]] = []
         self.started: list[Start] = []
@@ -134,21 +134,18 @@ def _router(world: World) -> NatsRouter:
     """Answers every command and query there is; what a test did not say is not found."""
     router = NatsRouter()
 
-    def answer_with(kind: type[Ask]) -> None:
-        async def handle(message: Any, meta: CausedBy) -> NatsResponse:
-            world.asked.append((message, meta))
-            answer = world.answers.get(kind.type)
-            if answer is None:
-                raise NotFound()
-            made = answer(message, meta)
-            return made if isinstance(made, NatsResponse) else reply(made)
+    @router.subscriber("*.command.*", queue="around")
+    @router.subscriber("*.query.*", queue="around")
+    async def handle(sent: NatsMessage, meta: CausedBy) -> NatsResponse:
+        kind = ASKS[sent.raw_message.subject]
+        message = kind.model_validate_json(sent.body)
+        world.asked.append((message, meta))
+        answer = world.answers.get(kind.type)
+        if answer is None:
+            raise NotFound()
+        made = answer(message, meta)
+        return made if isinstance(made, NatsResponse) else reply(made)
 
-        handle.__annotations__["message"] = kind
-        router.subscriber(kind.type, queue="around")(handle)
-
-    for kind in list(ASKS.values()):
-        if not kind.type.startswith(("ledger.", "books.")):
-            answer_with(kind)
     return router
 
 
@@ -157,7 +154,7 @@ async def world(servers: Servers) -> AsyncIterator[World]:
     os.environ |= environment(["gateway", "admin"], servers.nats_url, servers.admin_url)
     settings = GatewaySettings()  # pyright: ignore[reportCallIssue] - read from the environment
     service, front = build(settings)
-    around = Service("admin", settings, database=False)
+    around = BusService("admin", settings)
     made = World(service, front, around)
     made.on(FindKey, find_key)
     made.on(FindCaller, nobody)

@@ -2,12 +2,15 @@
 
 from typing import Any
 
-from libs.common.inbox import LogPage
+from libs.common.log_page import LogPage
 from services.executor.contract import FindExecutions
 from services.identity.contract import (
     CloseSession,
     CredentialInvalid,
+    InvitationUsed,
     OpenSession,
+    OpenSessionByLink,
+    RegisterPerson,
     SessionShown,
     SetUpInstance,
 )
@@ -98,6 +101,54 @@ async def test_the_link_of_the_first_start_makes_the_operator(world: Any) -> Non
     assert answer.headers["set-cookie"].startswith("troth=tok; ")
     missing = await world.http.post("/setup", data={"token": "once"}, headers=ORIGIN)
     assert missing.status_code == 422 and "fill in" in missing.text
+
+
+async def test_a_sign_in_link_signs_the_browser_in_and_looking_at_it_uses_nothing_up(
+    world: Any,
+) -> None:
+    world.on(OpenSessionByLink, lambda m, meta: SESSION)
+    looked = await world.http.head("/sign-in?token=once")
+    assert (looked.status_code, "set-cookie" in looked.headers) == (303, False)
+    other = {"Sec-Fetch-Site": "cross-site"}
+    elsewhere = await world.http.get("/sign-in?token=once", headers=other)
+    assert elsewhere.status_code == 403 and "set-cookie" not in elsewhere.headers
+    assert not world.heard(OpenSessionByLink)
+    answer = await world.http.get("/sign-in?token=once")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert answer.headers["set-cookie"].startswith("troth=tok; ")
+    assert world.heard(OpenSessionByLink)[0].token == "once"
+
+
+async def test_a_used_link_says_so_on_the_page(world: Any) -> None:
+    def used(message: Any, meta: Any) -> Any:
+        raise CredentialInvalid("used")
+
+    world.on(OpenSessionByLink, used)
+    answer = await world.http.get("/sign-in?token=once")
+    assert answer.status_code == 401 and "set-cookie" not in answer.headers
+    assert 'role="alert"' in answer.text and 'action="/sign-in"' in answer.text
+
+
+async def test_the_link_of_an_invitation_signs_up_and_in(world: Any) -> None:
+    form = await world.http.get("/join?token=invited")
+    assert 'name="token" value="invited"' in form.text
+    world.on(RegisterPerson, lambda m, meta: {"id": "per_1"})
+    world.on(OpenSession, lambda m, meta: SESSION)
+    fields = {"token": "invited", "name": "Bob", "email": "b@b.example", "password": "long enough",
+              "old_enough": "yes"}  # fmt: skip
+    answer = await world.http.post("/join", data=fields, headers=ORIGIN)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert answer.headers["set-cookie"].startswith("troth=tok; ")
+    assert world.heard(RegisterPerson)[0].invitation == "invited"
+    young = await world.http.post("/join", data=fields | {"old_enough": ""}, headers=ORIGIN)
+    assert young.status_code == 422 and "fill in" in young.text
+
+    def used(message: Any, meta: Any) -> Any:
+        raise InvitationUsed("somebody signed up with this invitation")
+
+    world.on(RegisterPerson, used)
+    again = await world.http.post("/join", data=fields, headers=ORIGIN)
+    assert again.status_code == 409 and "somebody signed up" in again.text
 
 
 async def test_the_reference_works_without_the_network(world: Any) -> None:

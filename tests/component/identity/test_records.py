@@ -126,16 +126,27 @@ async def test_emptied_views_are_rebuilt_byte_for_byte(identity: Identity) -> No
     assert (await identity.caller(token)).person_id == ann
 
 
-async def test_a_forgotten_person_is_shown_as_forgotten(identity: Identity) -> None:
+async def test_a_forgotten_person_is_shown_as_forgotten_and_the_log_stays_whole(
+    identity: Identity,
+) -> None:
     ann, bob = await identity.sign_up("ann"), await identity.sign_up("bob")
     org = await identity.found(ann)
     who = {"organization": org, "permissions": OWNER}
     await identity.ask(AddMember(email="bob@example.org", role=Role.BUILDER), ann, **who)
+    before = identity.sql("select l::text from log l order by n")
     await destroy_keys(identity.parts, bob)
-    page = (await identity.ask(FindMembers(), ann, **who)).value
-    names = {member["person"]: member["name"] for member in page["data"]}
-    assert names == {ann: "Name of ann", bob: FORGOTTEN}
+
+    async def names() -> dict[str, str]:
+        page = (await identity.ask(FindMembers(), ann, **who)).value
+        return {member["person"]: member["name"] for member in page["data"]}
+
+    assert await names() == {ann: "Name of ann", bob: FORGOTTEN}
+    assert identity.sql("select l::text from log l order by n")[: len(before)] == before
     assert identity.types()[-1] == "keys-destroyed"
+    reader, head = identity.parts.service.readers[0], identity.sql("select n from heads")[0][0]
+    await reader.reset()
+    assert await reader.reached(head, 10)
+    assert await names() == {ann: "Name of ann", bob: FORGOTTEN}
 
 
 async def test_one_organizations_rows_are_all_that_its_callers_can_read(

@@ -155,7 +155,7 @@ async def test_a_repeated_sign_up_is_one_person(identity: Identity) -> None:
 async def test_strangers_do_not_sign_up_where_it_is_closed(
     servers: Servers, tmp_path: Path
 ) -> None:
-    async with running(servers, tmp_path, sign_up="invited") as identity:
+    async with running(servers, tmp_path, sign_up="closed") as identity:
         with pytest.raises(Forbidden) as refused:
             await identity.ask(ann())
         assert refused.value.code == "sign-up-closed"

@@ -1,6 +1,6 @@
 """What can happen to a person, and to small things beside."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from libs.common.decider import given
 from libs.common.errors import NotFound
@@ -16,8 +16,10 @@ from services.identity.contract import (
     SessionClosed,
     SessionOpened,
     SetUpAlready,
+    SignInLinkMade,
+    SignInLinkUsed,
 )
-from services.identity.domain.person import Close, Open, Register, person
+from services.identity.domain.person import Close, MakeLink, Open, OpenByLink, Register, person
 from services.identity.domain.small import Raise, Read, destruction, notification, operator
 
 NOW = datetime(2027, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -76,3 +78,17 @@ def test_a_notification_is_raised_once_and_read_once_by_each() -> None:
     given(notification, RAISED, read).when(Read("per_ann", NOW)).then_nothing()
     given(notification, RAISED, read).when(Read("per_bob", NOW)).then_kinds(NotificationRead)
     given(notification).when(Read("per_ann", NOW)).then_refused(NotFound)
+
+
+def test_a_link_signs_in_once_and_within_its_time() -> None:
+    end = NOW + timedelta(minutes=10)
+    made = SignInLinkMade(link_id="lnk_1", expires_at=end)
+    use = OpenByLink("lnk_1", "ses_1", NOW, NOW)
+    opened = SessionOpened(session_id="ses_1", method="link", expires_at=NOW)
+    used = SignInLinkUsed(link_id="lnk_1")
+    given(person, REGISTERED).when(MakeLink("lnk_1", end)).then(made)
+    given(person).when(MakeLink("lnk_1", end)).then_refused(NotFound)
+    given(person, REGISTERED, made).when(use).then(used, opened)
+    given(person, REGISTERED, made, used, opened).when(use).then_refused(CredentialInvalid)
+    late = OpenByLink("lnk_1", "ses_1", NOW, end)
+    given(person, REGISTERED, made).when(late).then_refused(CredentialInvalid)
