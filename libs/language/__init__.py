@@ -6,7 +6,7 @@ from libs.language.expression import Expression, Path, compile_expression
 from libs.language.functions import FUNCTIONS
 from libs.language.names import RESERVED, ROOT_NAMES
 from libs.language.scan import Hole, split_template
-from libs.language.secrets import SecretPlace, fill_secrets
+from libs.language.secrets import SecretPlace, fill_secrets, note_versions
 from libs.language.templates import Value, compile_value
 from libs.language.times import format_rfc3339, parse_rfc3339
 from libs.language.worker import ExpressionWorker
@@ -28,6 +28,7 @@ __all__ = [
     "compile_value",
     "fill_secrets",
     "format_rfc3339",
+    "note_versions",
     "parse_duration",
     "parse_rfc3339",
     "parse_size",

@@ -12,9 +12,9 @@ from libs.common.messages import decode_batch
 from libs.common.migrate import Schema
 from libs.common.privacy import Fetch
 from libs.common.pull import StandingPull, ensure_consumer, ensure_stream
-from libs.common.relay import subject_of
 from libs.common.service import Service
 from libs.common.settings import Settings
+from libs.common.streams import subject_of
 from services.executor import handlers, subscribers, views, work
 from services.executor.contract import SERVICE
 from services.executor.engine import Engine

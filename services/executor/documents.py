@@ -3,7 +3,7 @@
 import logging
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from libs.common.errors import NotFound, Unavailable
 from libs.common.messages import Meta
@@ -44,6 +44,13 @@ class Published:
 
     def webhook(self, path: str | None) -> WebhookTrigger | None:
         return next((t for t in self.document.triggers if t.path == path), None)
+
+
+class OpenedSecret(NamedTuple):
+    """A secret at the moment of a call: the value, which nobody keeps, and which version it is."""
+
+    value: str
+    version: int
 
 
 class Documents:
@@ -132,11 +139,17 @@ class Documents:
         key = await self._service.keys.key(org, "content")
         return {name: key.open(v, variable_stream(org, name)) for name, v in found.items()}
 
-    async def secrets(self, org: str, names: list[str]) -> dict[str, str]:
-        """Values of secrets, for the process that makes the call, at that moment."""
+    async def secrets(self, org: str, names: list[str]) -> dict[str, OpenedSecret]:
+        """Secrets by name, for the process that makes the call, at that moment; a missing one is
+        left out."""
         if not names:
             return {}
         answer = await self._service.bus.ask(OpenSecrets(names=names), Meta.system("executor", org))
         key = await self._service.keys.key(org, "secrets")
         opened = answer.as_a(SecretsOpened).secrets
-        return {s.name: str(key.open(s.value, secret_stream(org, s.name))) for s in opened}
+        return {
+            s.name: OpenedSecret(
+                str(key.open(s.value, secret_stream(org, s.name))), s.secret_version
+            )
+            for s in opened
+        }

@@ -7,6 +7,7 @@ from typing import Any
 from libs.common.decider import Decider
 from libs.common.errors import NotFound
 from libs.common.messages import Event
+from libs.language.errors import ExpressionError
 from services.executor.contract import (
     CancelRequested,
     EffectBegan,
@@ -142,6 +143,12 @@ class StepFailed(Exception):
         self.attempts, self.status, self.retry_after_s = attempts, status, retry_after_s
         self.since = 0.0
         self.host = self.rule = ""
+
+
+def expression_failed(error: ExpressionError, path: str | None) -> StepFailed:
+    """The failure of a step whose expression has no value."""
+    code = error.code if error.code.startswith("expression") else f"expression-{error.code}"
+    return StepFailed(code, str(error), path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """An effect: its intent is committed before, its answer after; the same key at every attempt."""
 
 import asyncio
+import logging
 import random
 import time
 from datetime import datetime, timedelta
@@ -8,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from libs.language import ExpressionError
+from libs.common.errors import Unavailable
+from libs.language import ExpressionError, note_versions
 from libs.language.document import UsesStep
 from services.executor.connectors.catalog import CATALOG
 from services.executor.contract import (
@@ -19,15 +21,18 @@ from services.executor.contract import (
     WaitBegan,
     WaitEnded,
 )  # fmt: skip
-from services.executor.domain import RetryPlan, StepFailed, retry_plan
+from services.executor.documents import OpenedSecret
+from services.executor.domain import RetryPlan, StepFailed, expression_failed, retry_plan
 from services.executor.interpret import Parked, Scope
 
 if TYPE_CHECKING:
     from services.executor.run import Run
 
+log = logging.getLogger(__name__)
 VALUE_BYTES_MAX = 262_144
 SHORT_S = 1.0
 CONNECT_S = 1.5
+SECRETS_AGAIN_S = 2.0
 
 
 async def carry_out(run: "Run", step: UsesStep, path: str, scope: Scope) -> Any:
@@ -42,6 +47,9 @@ async def carry_out(run: "Run", step: UsesStep, path: str, scope: Scope) -> Any:
         first_at = _first_at(run, path, first_at)
     while True:
         _not_too_late(run, step, path, first_at, attempt)
+        secrets = await _secrets(run, step, path)
+        versions = {name: secret.version for name, secret in secrets.items()}
+        request = note_versions(request, step.with_.secret_places, versions)
         began = EffectBegan(
             path=path, connector=f"{step.connector}@{step.version}", effect=connector.effect,
             attempt=attempt, idempotency_key=f"{run.id}:{path}"[:400],
@@ -50,7 +58,7 @@ async def carry_out(run: "Run", step: UsesStep, path: str, scope: Scope) -> Any:
         await run.flush(began)
         run.effects_count += 1
         try:
-            return await _attempt(run, step, path, request, attempt)
+            return await _attempt(run, step, path, request, attempt, secrets)
         except StepFailed as failure:
             attempt = await _after_failure(run, step, path, plan, failure, attempt)
 
@@ -59,13 +67,25 @@ async def _request(run: "Run", step: UsesStep, path: str, scope: Scope) -> Any:
     try:
         request = await run.evaluate(step.with_, scope, run.now())
     except ExpressionError as error:
-        code = error.code if error.code.startswith("expression") else f"expression-{error.code}"
-        raise StepFailed(code, str(error), path) from None
+        raise expression_failed(error, path) from None
     if (size := len(msgspec.json.encode(request))) > VALUE_BYTES_MAX:
         raise StepFailed(
             "input-invalid", f"request of {size} bytes; limit value_bytes {VALUE_BYTES_MAX}", path
         )
     return request
+
+
+async def _secrets(run: "Run", step: UsesStep, path: str) -> dict[str, OpenedSecret]:
+    """What this attempt will use, known before its intent is recorded: so the log can tell."""
+    names = sorted(step.with_.secrets)
+    try:
+        found = await run.around.secrets(run.org, names)
+    except Unavailable as error:
+        log.warning("effect waits", extra={"execution": run.id, "part": error.extra.get("part")})
+        raise Parked(run.now() + timedelta(seconds=SECRETS_AGAIN_S)) from None
+    if missing := [name for name in names if name not in found]:
+        raise StepFailed("input-invalid", f"there is no secret named {missing[0]}", path)
+    return found
 
 
 def _next_attempt(run: "Run", step: UsesStep, path: str) -> int:
@@ -101,14 +121,17 @@ def _not_too_late(run: "Run", step: UsesStep, path: str, first_at: datetime, att
         raise StepFailed("timeout", "the step's deadline has passed", path, attempt - 1)
 
 
-async def _attempt(run: "Run", step: UsesStep, path: str, request: Any, attempt: int) -> Any:
+async def _attempt(
+    run: "Run", step: UsesStep, path: str, request: Any, attempt: int,
+    secrets: dict[str, OpenedSecret],
+) -> Any:  # fmt: skip
     """One attempt within its timeout and the lease; its answer is committed before it is used."""
     if run.leased_until - time.monotonic() < CONNECT_S and not await run.around.renew(run):
         run.abandon()
     since = time.monotonic()
     try:
         outcome = await run.around.call(
-            run, step, request, f"{run.id}:{path}"[:400], attempt, step.timeout_s
+            run, step, request, f"{run.id}:{path}"[:400], attempt, step.timeout_s, secrets
         )
     except asyncio.CancelledError:
         if run.cancelling:

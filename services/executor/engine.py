@@ -24,7 +24,7 @@ from services.executor.commit import Committed, Committer, Decision
 from services.executor.connectors.catalog import CATALOG
 from services.executor.connectors.connector import Attempt
 from services.executor.contract import ExecutionFinished, LateResultRefused
-from services.executor.documents import Documents
+from services.executor.documents import Documents, OpenedSecret
 from services.executor.domain import Going, StepFailed
 from services.executor.interpret import Scope
 from services.executor.leases import RENEW_S, Claimed, Leases
@@ -123,15 +123,14 @@ class Engine:
             return
         try:
             run = await self._from_history(claimed, history)
+            if run is None:
+                await self._drop_timer(claimed.execution)
+                return
+            log.info("execution resumed", extra={"execution": run.id, "at_version": run.version})
+            await self.carry(run)
         except (DomainError, *LOST) as error:
             log.warning("resume waits", extra={
                 "execution": claimed.execution, "cause": type(error).__name__})  # fmt: skip
-            return
-        if run is None:
-            await self._drop_timer(claimed.execution)
-            return
-        log.info("execution resumed", extra={"execution": run.id, "at_version": run.version})
-        await self.carry(run)
 
     async def _from_history(self, claimed: Claimed, history: list[Recorded]) -> Run | None:
         state = going(history)
@@ -199,7 +198,10 @@ class Engine:
     # -- what a run needs (`Around`) ----------------------------------------------------------
 
     async def commit(self, decision: Decision) -> Committed:
-        return await self.committer.commit(decision)
+        done = await self.committer.commit(decision)
+        if decision.op == "keep" and (done.queued or not decision.lease_s):
+            self.leases.due_in(decision.due_s)
+        return done
 
     async def events_since(self, stream: str, version: int) -> list[Recorded]:
         return await self.store.load(stream, version)
@@ -212,17 +214,17 @@ class Engine:
         self._renewed(run, versions.get(run.id), until)
         return run.id in versions
 
+    async def secrets(self, org: str, names: list[str]) -> dict[str, OpenedSecret]:
+        return await self.documents.secrets(org, names)
+
     async def call(
-        self, run: Run, step: UsesStep, request: Any, key: str, attempt: int, within_s: float
-    ) -> Any:
+        self, run: Run, step: UsesStep, request: Any, key: str, attempt: int, within_s: float,
+        secrets: dict[str, OpenedSecret],
+    ) -> Any:  # fmt: skip
         """One attempt: secrets are filled in here, and masked in whatever comes back."""
         connector = CATALOG[f"{step.connector}@{step.version}"]
-        names = sorted(step.with_.secrets)
-        values = await self.documents.secrets(run.org, names)
-        if missing := [name for name in names if name not in values]:
-            raise StepFailed("input-invalid", f"there is no secret named {missing[0]}")
-        filled = fill_secrets(request, step.with_.secret_places, values.__getitem__)
-        hidden = list(values.values())
+        filled = fill_secrets(request, step.with_.secret_places, lambda n: secrets[n].value)
+        hidden = [secret.value for secret in secrets.values()]
         allowed = Attempt(self.client, key, within_s, run.document.egress)
         try:
             with telemetry.span("effect", run.meta.traceparent, execution=run.id, attempt=attempt):

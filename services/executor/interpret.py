@@ -16,7 +16,7 @@ from libs.language.document import (
     UsesStep,
     WaitStep,
 )  # fmt: skip
-from services.executor.domain import StepFailed
+from services.executor.domain import StepFailed, expression_failed
 
 MISSING: Any = object()
 BREATHE_S = 0.005
@@ -200,8 +200,7 @@ class Walk:
         try:
             return await self._host.evaluate(what, scope, clock)
         except ExpressionError as error:
-            code = error.code if error.code.startswith("expression") else f"expression-{error.code}"
-            raise StepFailed(code, str(error), path) from None
+            raise expression_failed(error, path) from None
 
     async def _breathe(self) -> None:
         """Gives the event loop a turn; a long walk must not stop leases and other executions."""

@@ -1,7 +1,9 @@
 """Leases by the database's clock: claims what is due, organizations in turn; renews the held."""
 
 import asyncio
+import contextlib
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ from services.executor.commit import LEASE_S
 
 log = logging.getLogger(__name__)
 RENEW_S = 2.0
-CLAIM_S = 0.1
+SOON_S, AGAIN_S, LOOK_S = 0.05, 0.1, 0.5
 PER_ORG_MAX = 50
 
 CLAIM = b"""
@@ -39,6 +41,7 @@ update timers t set leased_until = now() + make_interval(secs => %(lease)s),
   epoch = t.epoch + 1, owner = %(me)s
 from pick where t.execution = pick.execution returning t.execution, t.org
 """
+NEXT = b"select extract(epoch from min(ready_at) - now())::float8 from timers"
 # A row that a commit has in hand is renewed by that commit; waiting for it among many others
 # would be a deadlock with the next commit, which stops every appender for a second.
 RENEW = b"""
@@ -59,7 +62,11 @@ class Claimed:
 
 
 class Leases:
-    """One per process. `claimed` gets what this process is to run; `free` says for how many."""
+    """One per process. `claimed` gets what this process is to run; `free` says for how many.
+
+    It sleeps until the next row is due, or until `due_in` named a nearer one; what other processes
+    write is seen within `LOOK_S`. It never sleeps so short that every row is claimed alone.
+    """
 
     def __init__(
         self, database: Database, owner: str, free: Callable[[], int],
@@ -68,12 +75,22 @@ class Leases:
         self._database, self._owner = database, owner
         self._free, self._claimed = free, claimed
         self._after = ""
+        self._look_at = 0.0
         self.more = False
         self.wake = asyncio.Event()
+
+    def due_in(self, seconds: float) -> None:
+        """This process wrote a row that is due then."""
+        loop, seconds = asyncio.get_running_loop(), max(seconds, SOON_S)
+        if loop.time() + seconds < self._look_at:
+            self._look_at = loop.time() + seconds
+            loop.call_later(seconds, self.wake.set)
 
     async def claim_for_ever(self) -> None:
         while True:
             self.wake.clear()
+            self._look_at = math.inf
+            pause = LOOK_S
             try:
                 want = self._free()
                 got = await self._claim(want) if want > 0 else []
@@ -82,13 +99,25 @@ class Leases:
                     self._after = got[-1].org
                     await self._claimed(got)
                     continue
+                if want > 0:
+                    pause = await self._until_next()
             except LOST as error:
                 log.warning("claim waits", extra={"cause": type(error).__name__})
                 await asyncio.sleep(0.5)
-            try:
-                await asyncio.wait_for(self.wake.wait(), CLAIM_S)
-            except TimeoutError:
-                continue
+            await self._sleep(pause)
+
+    async def _sleep(self, pause: float) -> None:
+        self._look_at = min(self._look_at, asyncio.get_running_loop().time() + pause)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await self.wake.wait()
+
+    async def _until_next(self) -> float:
+        """Seconds until a row is due; one that was left (its organization has no place) is now."""
+        async with self._database.hot.connection() as connection:
+            row = await (await connection.execute(NEXT)).fetchone()
+        left = row[0] if row is not None and row[0] is not None else LOOK_S
+        return min(max(left, AGAIN_S), LOOK_S)
 
     async def _claim(self, want: int) -> list[Claimed]:
         values = {"after": self._after, "per_org": PER_ORG_MAX, "want": want, "lease": LEASE_S,

@@ -37,7 +37,11 @@ async def resend(starts: Starts, meta: Meta, row: Any, headers: Any, body: Any) 
         if one is not None and not first.done():
             first.set_result(one)
 
-    starts.engine.spawn(starts.handle(start, answer))
+    async def carried() -> None:
+        if not await starts.handle(start, answer) and not first.done():
+            first.set_exception(Unavailable("the start was not committed", part="executor"))
+
+    starts.engine.spawn(carried())
     try:
         async with asyncio.timeout(COMMITTED_S):
             said = await first

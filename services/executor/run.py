@@ -10,10 +10,12 @@ import msgspec
 
 from libs.common.messages import Meta, Recorded
 from libs.common.privacy import DataKey
-from libs.language import format_rfc3339
+from libs.language import ExpressionError, format_rfc3339
 from libs.language.document import Document, UsesStep, WaitStep
+from libs.language.unrun import explained
 from services.executor import effects, waits
 from services.executor.contract import ExecutionFinished, ExecutionStarted
+from services.executor.documents import OpenedSecret
 from services.executor.domain import Absent, Ended, Going, StepFailed, error_fact, evolve
 from services.executor.facts import (
     EVENT_BYTES_MAX,
@@ -34,8 +36,10 @@ class Around(Committing, Protocol):
 
     async def evaluate(self, what: Any, scope: Scope, clock: str) -> Any: ...
 
+    async def secrets(self, org: str, names: list[str]) -> dict[str, OpenedSecret]: ...
+
     async def call(self, run: "Run", step: UsesStep, request: Any, key: str, attempt: int,
-                   within_s: float) -> Any: ...  # fmt: skip
+                   within_s: float, secrets: dict[str, OpenedSecret]) -> Any: ...  # fmt: skip
 
     async def renew(self, run: "Run") -> bool: ...
 
@@ -71,7 +75,10 @@ class Run(Facts):
         return MISSING if found is None else self.open_result(found)
 
     async def evaluate(self, what: Any, scope: Scope, clock: datetime) -> Any:
-        return await self.around.evaluate(what, scope, format_rfc3339(clock))
+        try:
+            return await self.around.evaluate(what, scope, format_rfc3339(clock))
+        except ExpressionError as error:
+            raise explained(error, what, self.document.block, scope) from None
 
     async def note(self, path: str, kind: str, since: datetime, value: Any) -> None:
         self.note_now(path, kind, since, value)

@@ -9,6 +9,7 @@ from nats.aio.msg import Msg
 
 from libs.common import telemetry
 from libs.common.bus import InternalError
+from libs.common.database import LOST
 from libs.common.errors import (
     DomainError,
     FieldProblem,
@@ -17,6 +18,7 @@ from libs.common.errors import (
     NotFound,
     PaymentNeeded,
     TooLarge,
+    Unavailable,
 )  # fmt: skip
 from libs.common.eventstore import stream_of
 from libs.common.messages import Meta
@@ -41,6 +43,7 @@ from services.executor.work import PURPOSE, Start, StartAnswer, decode_start, en
 
 log = logging.getLogger(__name__)
 PLACE_S = 2.0
+AGAIN_S = 0.5
 COMMIT_S = 1.0
 NAMES_BYTES_MAX = 1_048_576
 
@@ -72,10 +75,26 @@ class Starts:
                 await message.ack()
 
         with telemetry.span("start", start.traceparent, execution=start.execution):
-            await self.handle(start, answer)
+            if not await self.handle(start, answer) and not acknowledged:
+                await message.nak(delay=AGAIN_S)
 
-    async def handle(self, start: Start, answer: Any) -> None:
-        """Starts and runs; `answer(StartAnswer | None)` is called when it may be acknowledged."""
+    async def handle(self, start: Start, answer: Any) -> bool:
+        """Starts and runs; `answer(StartAnswer | None)` is called when it may be acknowledged.
+
+        False when a part that is needed does not answer: nothing was decided and nothing recorded,
+        it may be tried again.
+        """
+        try:
+            await self._handle(start, answer)
+        except (Unavailable, *LOST) as error:
+            log.warning("start waits", extra={
+                "execution": start.execution, "cause": type(error).__name__,
+                "part": getattr(error, "extra", {}).get("part", "store"),
+            })  # fmt: skip
+            return False
+        return True
+
+    async def _handle(self, start: Start, answer: Any) -> None:
         try:
             key = await self.service.keys.key(start.organization, PURPOSE)
             opened = key.open(start.payload, _call_stream(start))
@@ -84,6 +103,8 @@ class Starts:
         except Forgotten:
             await answer(_refusal(start, NotFound()))
             return
+        except (Unavailable, *LOST):
+            raise
         except DomainError as error:
             await self._refuse(start, error)
             await answer(_refusal(start, error))

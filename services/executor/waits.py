@@ -3,10 +3,10 @@
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from libs.language import format_rfc3339, parse_duration, parse_rfc3339
+from libs.language import ExpressionError, format_rfc3339, parse_duration, parse_rfc3339
 from libs.language.document import WaitStep
 from services.executor.contract import WaitBegan, WaitEnded
-from services.executor.domain import Going, StepFailed
+from services.executor.domain import Going, StepFailed, expression_failed
 from services.executor.interpret import Parked, Scope
 
 WAIT_MAX = timedelta(days=365)
@@ -49,6 +49,8 @@ async def _due(run: Waiter, step: WaitStep, path: str, scope: Scope) -> datetime
             due = now + timedelta(seconds=parse_duration(length))
         else:
             due = parse_rfc3339(await run.evaluate(step.until, scope, now))
+    except ExpressionError as error:
+        raise expression_failed(error, path) from None
     except (ValueError, TypeError, OverflowError) as error:
         raise StepFailed("input-invalid", f"wait: {error}", path) from None
     if due - now > WAIT_MAX:

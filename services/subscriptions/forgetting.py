@@ -9,8 +9,8 @@ import nats.errors
 from nats.aio.msg import Msg
 
 from libs.common.messages import decode_batch
-from libs.common.relay import subject_of
 from libs.common.service import Service
+from libs.common.streams import subject_of
 from services.identity import contract as identity
 
 log = logging.getLogger(__name__)

@@ -201,6 +201,41 @@ def _(world: World) -> httpx.Response:
     return Api(world.public.base, world.document).ask("POST", "/v1/people", body)
 
 
+def invited(world: World) -> tuple[str, str]:
+    """An address that nobody has, and the token of its invitation."""
+    email = f"{new('guest')}@example.com"
+    made = world.home.owner.post("/v1/invitations", {"email": email, "role": "viewer"})
+    return email, made["token"]
+
+
+def join(world: World, email: str, token: str) -> httpx.Response:
+    body = SIGN_UP | {"name": "Guest", "email": email, "invitation": token}
+    return Api(world.public.base, world.document).ask("POST", "/v1/people", body)
+
+
+@meets("invitation-invalid")
+def _(world: World) -> httpx.Response:
+    return join(world, invited(world)[0], "troth_inv_nobody-made-it")
+
+
+@meets("invitation-foreign")
+def _(world: World) -> httpx.Response:
+    return join(world, f"{new('other')}@example.com", invited(world)[1])
+
+
+@meets("invitation-used")
+def _(world: World) -> httpx.Response:
+    email, token = invited(world)
+    assert join(world, email, token).status_code == 201
+    return join(world, f"{new('second')}@example.com", token)
+
+
+@meets("signed-up-already")
+def _(world: World) -> httpx.Response:
+    body = {"email": OPERATOR["email"], "role": "viewer"}
+    return world.home.owner.ask("POST", "/v1/invitations", body)
+
+
 @meets("member-exists")
 def _(world: World) -> httpx.Response:
     body = {"email": OPERATOR["email"], "role": "owner"}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 
 import nats
 from nats.js.errors import NotFoundError
@@ -16,8 +17,9 @@ from libs.common.settings import Settings
 from libs.common.testing import PASSWORD
 
 
+@cache
 def schema_of(name: str) -> Schema:
-    """The database of a stand-in: a log and nothing else."""
+    """The database of a stand-in: a log and nothing else. Always the same, for its template."""
     return Schema(name, MetaData())
 
 
@@ -44,5 +46,5 @@ async def append(
     """Appends to the log of a stand-in as its own handler would."""
     meta = Meta(organization=organization, actor=actor, request_id=request_id)
     async with service.database.work() as connection:
-        assert await append_within(connection, stream, first, events, meta)
+        assert await append_within(connection, stream, events, meta, first)
     service.store.appended()

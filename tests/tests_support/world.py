@@ -3,13 +3,10 @@
 import json
 import re
 import secrets
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.fakes.receiver import Answer, Seen
 from tests_support.api import YAML, Api, Document, Operation
 from tests_support.stack import Stack, until
 
@@ -23,38 +20,10 @@ OPERATOR = {
 SIGN_UP = {"password": PASSWORD, "old_enough": True, "policies": {"privacy": "2026-12"}}
 
 
-class Receiver(BaseHTTPRequestHandler):
-    """Answers 200 and says what came; 410 at `/gone`."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("content-length", "0")))
-        said = json.dumps({"said": body.decode(errors="replace")}).encode()
-        self.send_response(410 if self.path == "/gone" else 200)
-        self.send_header("content-type", "application/json")
-        self.send_header("content-length", str(len(said)))
-        self.end_headers()
-        self.wfile.write(said)
-
-    do_GET = do_POST  # noqa: N815 - the name that http.server wants
-
-    def log_message(self, format: str, *args: Any) -> None:
-        return
-
-
-@contextmanager
-def receiving() -> Iterator[str]:
-    """`127.0.0.1:port` of a receiver on a thread of its own."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield f"127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+def echo(seen: Seen) -> Answer:
+    """Says what came; 410 at `/gone`."""
+    said = json.dumps({"said": seen.body.decode(errors="replace")}).encode()
+    return Answer(410 if seen.path == "/gone" else 200, said)
 
 
 def greeter(name: str, path: str | None = None) -> str:
@@ -172,6 +141,7 @@ def furnish(world: World, organization: Organization) -> None:
         })
         for path in ("/events", "/gone")
     )  # fmt: skip
+    invited = api.post("/v1/invitations", {"email": f"zoe-{tail}@example.com", "role": "viewer"})
     called = until(
         lambda: _called(hooks, organization), 20, lambda: "the published hook does not answer"
     )
@@ -186,7 +156,7 @@ def furnish(world: World, organization: Organization) -> None:
         "organization": organization.id, "execution": called, "call": calls[0]["id"],
         "person": api.get("/v1/members")["data"][0]["person"],
         "notification": notification["id"], "disabled": gone["id"],
-        "event": api.get("/v1/audit/events")["data"][0]["id"],
+        "event": api.get("/v1/audit/events")["data"][0]["id"], "invitation": invited["id"],
     }  # fmt: skip
 
 

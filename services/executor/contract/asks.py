@@ -25,7 +25,7 @@ from libs.common.fields import (
     Word,
     WorkflowId,
 )
-from libs.common.lists import PageQuery
+from libs.common.lists import Page, PageQuery
 from libs.common.messages import Command, Message, Query
 from services.executor.contract.events import (
     CallOutcome,
@@ -37,7 +37,11 @@ from services.executor.contract.events import (
 )
 
 
-class RecordCall(Command, type="executor.command.record-call"):
+class CallRecorded(Message):
+    """Nothing more to say: it is in the ledger."""
+
+
+class RecordCall(Command, type="executor.command.record-call", answers=CallRecorded):
     """The gateway tells of a call that starts nothing (sealed for `call-<org>-<call>`)."""
 
     call_id: CallId
@@ -48,23 +52,6 @@ class RecordCall(Command, type="executor.command.record-call"):
     headers: SealedJson | None = None
     body: SealedJson | None = None
     bytes: Bytes = 0
-
-
-class FindCalls(PageQuery, type="executor.query.find-calls", permission="triggers:read"):
-    outcome: list[CallOutcome] | None = None
-    workflow: list[WorkflowId] | None = None
-    kind: list[TriggerKind] | None = None
-    path: list[HttpPath] | None = None
-    from_at: Moment | None = None
-    to_at: Moment | None = None
-
-
-class FindCall(Query, type="executor.query.find-call", permission="triggers:read"):
-    call_id: CallId
-
-
-class OpenCall(Query, type="executor.query.open-call", permission="payloads:read"):
-    call_id: CallId
 
 
 class CallShown(Message):
@@ -87,9 +74,26 @@ class CallData(Message):
     body: AnyJson
 
 
-class ResendCall(Command, type="executor.command.resend-call", permission="triggers:resend"):
-    """Through routing again, once per call and caller's key; answers CallResentShown."""
+class FindCalls(
+    PageQuery, type="executor.query.find-calls", permission="triggers:read", answers=Page[CallShown]
+):
+    outcome: list[CallOutcome] | None = None
+    workflow: list[WorkflowId] | None = None
+    kind: list[TriggerKind] | None = None
+    path: list[HttpPath] | None = None
+    from_at: Moment | None = None
+    to_at: Moment | None = None
 
+
+class FindCall(
+    Query, type="executor.query.find-call", permission="triggers:read", answers=CallShown
+):
+    call_id: CallId
+
+
+class OpenCall(
+    Query, type="executor.query.open-call", permission="payloads:read", answers=CallData
+):
     call_id: CallId
 
 
@@ -98,24 +102,15 @@ class CallResentShown(Message):
     execution: ExecutionId
 
 
-class FindExecutions(
-    PageQuery, type="executor.query.find-executions", permission="executions:read"
+class ResendCall(
+    Command,
+    type="executor.command.resend-call",
+    permission="triggers:resend",
+    answers=CallResentShown,
 ):
-    status: list[Status] | None = None
-    outcome: list[Outcome] | None = None
-    workflow: list[WorkflowId] | None = None
-    version: list[Version] | None = None
-    trigger: list[TriggerKind] | None = None
-    mode: list[Literal["live", "draft", "test", "replay"]] | None = None
-    key: list[FreeText] | None = None
-    label: list[Label] | None = None
-    error_type: list[Word] | None = None
-    from_at: Moment | None = None
-    to_at: Moment | None = None
+    """Through routing again, once per call and caller's key."""
 
-
-class FindExecution(Query, type="executor.query.find-execution", permission="executions:read"):
-    execution_id: ExecutionId
+    call_id: CallId
 
 
 class ErrorShown(Message):
@@ -144,9 +139,32 @@ class ExecutionShown(Message):
     effects_count: Count
 
 
-class FindTimeline(PageQuery, type="executor.query.find-timeline", permission="executions:read"):
+class FindExecutions(
+    PageQuery,
+    type="executor.query.find-executions",
+    permission="executions:read",
+    answers=Page[ExecutionShown],
+):
+    status: list[Status] | None = None
+    outcome: list[Outcome] | None = None
+    workflow: list[WorkflowId] | None = None
+    version: list[Version] | None = None
+    trigger: list[TriggerKind] | None = None
+    mode: list[Literal["live", "draft", "test", "replay"]] | None = None
+    key: list[FreeText] | None = None
+    label: list[Label] | None = None
+    error_type: list[Word] | None = None
+    from_at: Moment | None = None
+    to_at: Moment | None = None
+
+
+class FindExecution(
+    Query,
+    type="executor.query.find-execution",
+    permission="executions:read",
+    answers=ExecutionShown,
+):
     execution_id: ExecutionId
-    order: Literal["desc", "asc"] = "asc"
 
 
 class TimelineEntry(Message):
@@ -167,11 +185,14 @@ class TimelineEntry(Message):
     at: Moment
 
 
-class OpenData(Query, type="executor.query.open-data", permission="payloads:read"):
-    """Input and output; with `step` the result of one step (`post[3]`)."""
-
+class FindTimeline(
+    PageQuery,
+    type="executor.query.find-timeline",
+    permission="executions:read",
+    answers=Page[TimelineEntry],
+):
     execution_id: ExecutionId
-    step: StepPath | None = None
+    order: Literal["desc", "asc"] = "asc"
 
 
 class ExecutionData(Message):
@@ -183,16 +204,24 @@ class ExecutionData(Message):
     error: FreeText | None = None
 
 
+class OpenData(
+    Query, type="executor.query.open-data", permission="payloads:read", answers=ExecutionData
+):
+    """Input and output; with `step` the result of one step (`post[3]`)."""
+
+    execution_id: ExecutionId
+    step: StepPath | None = None
+
+
 class CancelExecution(
-    Command, type="executor.command.cancel-execution", permission="executions:control"
+    Command,
+    type="executor.command.cancel-execution",
+    permission="executions:control",
+    answers=ExecutionShown,
 ):
     execution_id: ExecutionId
     rollback: Flag = False
     reason: Annotated[FreeText | None, Field(max_length=1000)] = None
-
-
-class ListConnectors(Query, type="executor.query.list-connectors"):
-    connector: Word | None = None
 
 
 class ConnectorCard(Message):
@@ -202,3 +231,7 @@ class ConnectorCard(Message):
     effect: Literal["none", "read", "write"]
     inputs: AnyJson
     outputs: AnyJson
+
+
+class ListConnectors(Query, type="executor.query.list-connectors", answers=Page[ConnectorCard]):
+    connector: Word | None = None

@@ -13,15 +13,24 @@ from libs.common.fields import (
     Url,
     Word,
 )
-from libs.common.lists import PageQuery
+from libs.common.lists import Page, PageQuery
 from libs.common.messages import Command, Message, Query
 from services.subscriptions.contract.events import TypePattern, Types, Where
+from services.subscriptions.contract.shown import (
+    DeliveryShown,
+    EventShown,
+    EventTypeShown,
+    SubscriptionShown,
+)
 
 
 class CreateSubscription(
-    Command, type="subscriptions.command.create-subscription", permission="subscriptions:manage"
+    Command,
+    type="subscriptions.command.create-subscription",
+    permission="subscriptions:manage",
+    answers=SubscriptionShown,
 ):
-    """Answers SubscriptionShown with `signing_secret`, once.
+    """`signing_secret` is answered once.
 
     Refuses: url-not-allowed, invalid-input (`/types/0`, `/where/name`), limit-reached.
     """
@@ -44,42 +53,57 @@ class SubscriptionPatch(Message):
 
 
 class ChangeSubscription(
-    Command, type="subscriptions.command.change-subscription", permission="subscriptions:manage"
+    Command,
+    type="subscriptions.command.change-subscription",
+    permission="subscriptions:manage",
+    answers=SubscriptionShown,
 ):
-    """`PATCH`; the body is `patch`. Answers SubscriptionShown."""
+    """`PATCH`; the body is `patch`."""
 
     subscription: SubscriptionId
     patch: SubscriptionPatch
 
 
 class DeleteSubscription(
-    Command, type="subscriptions.command.delete-subscription", permission="subscriptions:manage"
+    Command,
+    type="subscriptions.command.delete-subscription",
+    permission="subscriptions:manage",
+    answers=SubscriptionShown,
 ):
-    """Answers SubscriptionShown (204 at the door); what waits for it ends as undelivered."""
+    """204 at the door; what waits for it ends as undelivered."""
 
     subscription: SubscriptionId
 
 
 class EnableSubscription(
-    Command, type="subscriptions.command.enable-subscription", permission="subscriptions:manage"
+    Command,
+    type="subscriptions.command.enable-subscription",
+    permission="subscriptions:manage",
+    answers=SubscriptionShown,
 ):
-    """After it was disabled; answers SubscriptionShown, also when it was enabled already."""
+    """After it was disabled; the same answer when it was enabled already."""
 
     subscription: SubscriptionId
 
 
 class RotateSecret(
-    Command, type="subscriptions.command.rotate-secret", permission="subscriptions:manage"
+    Command,
+    type="subscriptions.command.rotate-secret",
+    permission="subscriptions:manage",
+    answers=SubscriptionShown,
 ):
-    """Answers SubscriptionShown with the new `signing_secret`, once; the old one signs for 24 h."""
+    """The new `signing_secret` is answered once; the old one signs for 24 h too."""
 
     subscription: SubscriptionId
 
 
 class TestSubscription(
-    Command, type="subscriptions.command.test-subscription", permission="subscriptions:manage"
+    Command,
+    type="subscriptions.command.test-subscription",
+    permission="subscriptions:manage",
+    answers=SubscriptionShown,
 ):
-    """Sends it a `subscriptions.event.test-sent`; answers SubscriptionShown.
+    """Sends it a `subscriptions.event.test-sent`.
 
     Refuses: subscription-disabled.
     """
@@ -90,7 +114,10 @@ class TestSubscription(
 
 
 class ResendDelivery(
-    Command, type="subscriptions.command.resend-delivery", permission="subscriptions:manage"
+    Command,
+    type="subscriptions.command.resend-delivery",
+    permission="subscriptions:manage",
+    answers=DeliveryShown,
 ):
     """Again with the same `webhook-id`, out of order; answers the new DeliveryShown.
 
@@ -101,26 +128,32 @@ class ResendDelivery(
 
 
 class FindSubscriptions(
-    PageQuery, type="subscriptions.query.find-subscriptions", permission="subscriptions:read"
+    PageQuery,
+    type="subscriptions.query.find-subscriptions",
+    permission="subscriptions:read",
+    answers=Page[SubscriptionShown],
 ):
-    """Answers Page[SubscriptionShown]."""
+    """The organization's event subscriptions."""
 
 
 class FindSubscription(
-    Query, type="subscriptions.query.find-subscription", permission="subscriptions:read"
+    Query,
+    type="subscriptions.query.find-subscription",
+    permission="subscriptions:read",
+    answers=SubscriptionShown,
 ):
-    """Answers SubscriptionShown, its version is the ETag."""
+    """Its version is the ETag."""
 
     subscription: SubscriptionId
 
 
 class FindDeliveries(
-    PageQuery, type="subscriptions.query.find-deliveries", permission="subscriptions:read"
+    PageQuery,
+    type="subscriptions.query.find-deliveries",
+    permission="subscriptions:read",
+    answers=Page[DeliveryShown],
 ):
-    """The log of one subscription, kept for seven days; `pending` is what has not ended.
-
-    Answers Page[DeliveryShown].
-    """
+    """The log of one subscription, kept for seven days; `pending` is what has not ended."""
 
     subscription: SubscriptionId
     outcome: list[Literal["delivered", "undelivered", "pending"]] | None = None
@@ -128,8 +161,13 @@ class FindDeliveries(
     to_at: Moment | None = None
 
 
-class FindEvents(PageQuery, type="subscriptions.query.find-events", permission="events:read"):
-    """Answers Page[EventShown]; a type may end with `*`.
+class FindEvents(
+    PageQuery,
+    type="subscriptions.query.find-events",
+    permission="events:read",
+    answers=Page[EventShown],
+):
+    """A type may end with `*`.
 
     With `order=asc` `next` is always there, also when nothing has come yet: ask again with it as
     often as you like and no event is left out or given twice.
@@ -141,7 +179,9 @@ class FindEvents(PageQuery, type="subscriptions.query.find-events", permission="
     to_at: Moment | None = None
 
 
-class FindEventTypes(PageQuery, type="subscriptions.query.find-event-types"):
-    """Signed-in. Answers Page[EventTypeShown], by name."""
+class FindEventTypes(
+    PageQuery, type="subscriptions.query.find-event-types", answers=Page[EventTypeShown]
+):
+    """Signed-in; by name."""
 
     order: Literal["desc", "asc"] = "asc"

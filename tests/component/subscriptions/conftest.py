@@ -9,7 +9,6 @@ from faststream.nats import NatsRouter
 from faststream.nats.response import NatsResponse
 from sqlalchemy import text
 from tests_support.producers import append, delete_streams, schema_of, stand_in
-from tests_support.receiver import Receiver, receiving
 from tests_support.servers import Servers
 
 from libs.common import ids
@@ -30,6 +29,7 @@ from services.subscriptions.contract import (
     SubscriptionShown,
 )  # fmt: skip
 from services.subscriptions.settings import SubscriptionSettings
+from tests.fakes.receiver import Receiver
 
 ONE = "org_one"
 SEALED = "v1.k1.nonce.neverseen"
@@ -55,7 +55,7 @@ class World:
         self, path: str = "/a", types: list[str] | None = None, where: Any = None, org: str = ONE
     ) -> SubscriptionShown:
         command = CreateSubscription(
-            url=self.receiver.url(path), types=types or ["executor.event.*"], where=where or {}
+            url=self.receiver.url + path, types=types or ["executor.event.*"], where=where or {}
         )
         return SubscriptionShown.model_validate(await self.ask(command, org))
 
@@ -144,7 +144,7 @@ def identity_of(settings: SubscriptionSettings, notices: list[Any]) -> Service:
 @pytest.fixture
 async def world(servers: Servers) -> AsyncIterator[World]:
     """Retries follow at once, attempts last a second, nothing else is different."""
-    async with receiving() as receiver:
+    async with Receiver() as receiver:
         schemas = [SCHEMA, schema_of("identity"), schema_of("executor")]
         prepare(servers.admin_url, schemas, servers.nats_url, servers.prefix())
         settings = SubscriptionSettings.model_validate(

@@ -8,13 +8,13 @@ from collections import Counter
 from typing import Any
 
 from tests_support.producers import append
-from tests_support.receiver import Answer, Got, says
 
 from libs.common.eventstore import stream_of
 from libs.common.testing import eventually
 from services.identity.contract import KeysDestroyed
 from services.subscriptions.app import build
 from services.subscriptions.outbox import Ended, claim, record
+from tests.fakes.receiver import Answer, Said, Seen, says
 
 
 async def test_a_killed_process_leaves_an_attempt_that_another_one_repeats(world: Any) -> None:
@@ -22,13 +22,13 @@ async def test_a_killed_process_leaves_an_attempt_that_another_one_repeats(world
     await world.service.stop()
     killed: list[int] = []
 
-    async def script(got: Got) -> Answer:
+    async def script(got: Seen) -> Said:
         if not killed:
             killed.append(process.pid)
             os.kill(process.pid, signal.SIGKILL)
         return 200
 
-    world.receiver.answers["/a"] = script
+    world.receiver.replies["/a"] = script
     change = {
         "TROTH_EGRESS_ALLOW": world.receiver.pair, "TROTH_DELIVERY_TIMEOUT_S": "1",
         "TROTH_DELIVERY_LEASE_SPARE_S": "1", "TROTH_OPS_PORT": "0",
@@ -59,7 +59,7 @@ async def test_a_killed_process_leaves_an_attempt_that_another_one_repeats(world
         return await world.sql("select outcome from deliveries where ended_at is not null")
 
     await eventually(ended, lambda rows: len(rows) == 2, 30)
-    seen = [(got.event["sequence"], got.id) for got in world.receiver.at("/a")]
+    seen = [(got.json["sequence"], got.id) for got in world.receiver.at("/a")]
     assert [sequence for sequence, _ in seen] == ["1", "1", "2"]
     assert seen[0] == seen[1]
     ends = await world.sql("select count(*) from log where type like '%delivery-ended'")
@@ -67,7 +67,7 @@ async def test_a_killed_process_leaves_an_attempt_that_another_one_repeats(world
 
 
 async def test_whoever_lost_the_lease_can_not_record(world: Any) -> None:
-    world.receiver.answers["/a"] = says((503, {"retry-after": "600"}))
+    world.receiver.replies["/a"] = says(Answer(503, headers={"retry-after": "600"}))
     await world.subscribe()
     await world.start()
 
@@ -96,8 +96,8 @@ async def test_whoever_lost_the_lease_can_not_record(world: Any) -> None:
 
 
 async def test_what_is_under_way_counts_against_its_endpoints_places(world: Any) -> None:
-    world.receiver.answers["/a"] = says(None)
-    world.receiver.answers["/b"] = says(None)
+    world.receiver.replies["/a"] = says(None)
+    world.receiver.replies["/b"] = says(None)
     await world.restart(delivery_timeout_s=30.0, deliveries_per_endpoint_max=2)
     await world.subscribe("/a")
     await world.subscribe("/b")
@@ -109,7 +109,7 @@ async def test_what_is_under_way_counts_against_its_endpoints_places(world: Any)
 
     found = await eventually(under_way, lambda rows: sum(busy for _, busy, _ in rows) == 4)
     assert [(busy, made) for _, busy, made in found] == [(2, 4), (2, 4)]
-    assert len(world.receiver.got) <= 4
+    assert len(world.receiver.seen) <= 4
 
 
 async def test_a_destroyed_key_is_dropped_when_it_is_said(world: Any) -> None:

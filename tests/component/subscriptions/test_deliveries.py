@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 from standardwebhooks import Webhook
-from tests_support.receiver import Answer, Got, says
 
 from libs.common.testing import eventually
 from services.subscriptions.contract import (
@@ -15,10 +14,11 @@ from services.subscriptions.contract import (
     SubscriptionIsDisabled,
     TestSubscription,
 )  # fmt: skip
+from tests.fakes.receiver import Answer, Said, Seen, says
 
 
-async def arrived(world: Any, path: str, count: int) -> list[Got]:
-    async def look() -> list[Got]:
+async def arrived(world: Any, path: str, count: int) -> list[Seen]:
+    async def look() -> list[Seen]:
         return world.receiver.arrived(path)
 
     return await eventually(look, lambda got: len(got) >= count, 30)
@@ -37,7 +37,7 @@ async def test_a_delivery_is_verified_by_the_independent_library(world: Any) -> 
     [got] = await arrived(world, "/a", 1)
     assert Webhook(subscription.signing_secret or "").verify(got.body, got.headers)
     assert got.headers["content-type"].startswith("application/cloudevents+json")
-    event = got.event
+    event = got.json
     assert (event["specversion"], event["subject"]) == ("1.0", execution)
     assert event["id"] == got.id and got.id.startswith("evt_")
     assert (event["sequence"], event["data"]["workflow_id"]) == ("1", "wf_1")
@@ -49,7 +49,7 @@ async def test_what_is_sealed_never_leaves(world: Any) -> None:
     await world.finish(execution, outcome="failed")
     for got in await arrived(world, "/a", 2):
         assert b"neverseen" not in got.body
-        assert not {"input", "output", "values", "origin"} & {*got.event, *got.event["data"]}
+        assert not {"input", "output", "values", "origin"} & {*got.json, *got.json["data"]}
     shown = await world.events()
     assert "neverseen" not in str(shown) and len(shown["data"]) == 3
     assert shown["data"][0]["data"]["error"] == {"type": "boom", "path": None, "attempts": None}
@@ -61,12 +61,12 @@ async def test_a_receiver_that_fails_and_hangs_gets_all_in_order_and_delays_nobo
     healed: list[bool] = []
     count = 0
 
-    async def script(got: Got) -> Answer:
+    async def script(got: Seen) -> Said:
         nonlocal count
         count += 1
         return 500 if count <= 3 else 200 if healed else None
 
-    world.receiver.answers["/bad"] = script
+    world.receiver.replies["/bad"] = script
     await world.subscribe("/bad")
     await world.subscribe("/good")
     [execution] = await world.start()
@@ -76,47 +76,47 @@ async def test_a_receiver_that_fails_and_hangs_gets_all_in_order_and_delays_nobo
     await arrived(world, "/good", 3)
 
     async def tried() -> int:
-        return len([g for g in world.receiver.at("/bad") if g.event["subject"] == execution])
+        return len([g for g in world.receiver.at("/bad") if g.json["subject"] == execution])
 
     await eventually(tried, lambda n: n >= 4)
     assert world.receiver.arrived("/bad") == []
     healed.append(True)
     got = await arrived(world, "/bad", 3)
-    mine = [g.event for g in got if g.event["subject"] == execution]
+    mine = [g.json for g in got if g.json["subject"] == execution]
     assert [e["type"].rpartition("-")[2] for e in mine] == ["started", "finished"]
     assert [e["sequence"] for e in mine] == ["1", "2"]
-    first = [g.id for g in world.receiver.at("/bad") if g.event["subject"] == execution][:4]
+    first = [g.id for g in world.receiver.at("/bad") if g.json["subject"] == execution][:4]
     assert first == [mine[0]["id"]] * 4
-    assert {g.event["subject"] for g in got} == {execution, other}
+    assert {g.json["subject"] for g in got} == {execution, other}
 
 
 async def test_another_subject_of_the_same_endpoint_does_not_wait(world: Any) -> None:
-    async def script(got: Got) -> Answer:
-        return 500 if got.event["subject"] == stuck else 200
+    async def script(got: Seen) -> Said:
+        return 500 if got.json["subject"] == stuck else 200
 
-    world.receiver.answers["/a"] = script
+    world.receiver.replies["/a"] = script
     await world.subscribe()
     [stuck] = await world.start()
     [free] = await world.start()
     await world.finish(stuck)
     await world.finish(free)
     got = await arrived(world, "/a", 2)
-    assert [g.event["subject"] for g in got] == [free, free]
-    assert {g.event["sequence"] for g in world.receiver.at("/a")
-            if g.event["subject"] == stuck} == {"1"}  # fmt: skip
+    assert [g.json["subject"] for g in got] == [free, free]
+    assert {g.json["sequence"] for g in world.receiver.at("/a")
+            if g.json["subject"] == stuck} == {"1"}  # fmt: skip
 
 
 async def test_what_never_arrives_is_undelivered_and_the_stream_goes_on(world: Any) -> None:
-    async def script(got: Got) -> Answer:
-        return 503 if got.event["sequence"] == "1" else 200
+    async def script(got: Seen) -> Said:
+        return 503 if got.json["sequence"] == "1" else 200
 
     await world.restart(delivery_retries_s="0.01,0.01")
-    world.receiver.answers["/a"] = script
+    world.receiver.replies["/a"] = script
     subscription = await world.subscribe()
     [execution] = await world.start()
     await world.finish(execution)
     [got] = await arrived(world, "/a", 1)
-    assert got.event["sequence"] == "2", "the hole shows"
+    assert got.json["sequence"] == "2", "the hole shows"
     first, second = await ended(world, subscription.id, 2)
     assert (first["outcome"], second["outcome"]) == ("undelivered", "delivered")
     assert [a["status"] for a in first["attempts"]] == [503, 503, 503]
@@ -142,7 +142,7 @@ async def test_only_what_fits_type_and_where_is_sent(world: Any) -> None:
     await world.finish(good)
     await world.finish(bad, outcome="failed")
     [got] = await arrived(world, "/a", 1)
-    assert got.event["subject"] == bad
+    assert got.json["subject"] == bad
     await world.start(2, org="org_two")
     await world.taken()
     assert len(await world.sql("select 1 from deliveries")) == 1
@@ -165,8 +165,8 @@ async def test_a_test_goes_to_the_subscription_that_was_asked_for(world: Any) ->
     await world.subscribe("/other", types=["subscriptions.event.*"])
     await world.ask(TestSubscription(subscription=mine.id))
     [got] = await arrived(world, "/mine", 1)
-    assert got.event["type"] == "subscriptions.event.test-sent"
-    assert all(g.event["type"] != got.event["type"] for g in world.receiver.at("/other"))
+    assert got.json["type"] == "subscriptions.event.test-sent"
+    assert all(g.json["type"] != got.json["type"] for g in world.receiver.at("/other"))
 
 
 async def test_sending_again_has_the_same_id_and_says_so(world: Any) -> None:
@@ -183,11 +183,11 @@ async def test_sending_again_has_the_same_id_and_says_so(world: Any) -> None:
     assert second.headers["troth-resend-of"] == delivery["id"]
     await ended(world, subscription.id, 2)
     await world.finish(execution)
-    assert (await arrived(world, "/a", 3))[2].event["sequence"] == "2"
+    assert (await arrived(world, "/a", 3))[2].json["sequence"] == "2"
 
 
 async def test_retry_after_is_obeyed(world: Any) -> None:
-    world.receiver.answers["/a"] = says((503, {"retry-after": "3600"}), 200)
+    world.receiver.replies["/a"] = says(Answer(503, headers={"retry-after": "3600"}), 200)
     subscription = await world.subscribe()
     await world.start()
 
@@ -200,7 +200,7 @@ async def test_retry_after_is_obeyed(world: Any) -> None:
 
 
 async def test_an_endpoint_that_is_gone_is_disabled_at_once(world: Any) -> None:
-    world.receiver.answers["/a"] = says(410)
+    world.receiver.replies["/a"] = says(410)
     subscription = await world.subscribe()
     [execution] = await world.start()
     await world.finish(execution)
@@ -219,7 +219,7 @@ async def test_an_endpoint_that_is_gone_is_disabled_at_once(world: Any) -> None:
 
 
 async def test_an_endpoint_without_success_for_a_day_is_disabled_and_told(world: Any) -> None:
-    world.receiver.answers["/a"] = says(500)
+    world.receiver.replies["/a"] = says(500)
     subscription = await world.subscribe()
     await world.subscribe("/fine")
     await world.start()
@@ -242,7 +242,7 @@ async def test_an_endpoint_without_success_for_a_day_is_disabled_and_told(world:
     assert (shown["enabled"], shown["disabled_reason"]) == (False, "no-success")
     found = await world.events(event_type=["subscriptions.event.subscription-disabled"])
     assert found["data"][0]["data"]["last_status"] == 500
-    world.receiver.answers["/a"] = says(200)
+    world.receiver.replies["/a"] = says(200)
     await world.ask(EnableSubscription(subscription=subscription.id))
     await world.start()
     await arrived(world, "/a", 1)
@@ -256,4 +256,4 @@ async def test_the_guard_refuses_an_inside_address_at_delivery_too(world: Any) -
     await world.start()
     [row] = await ended(world, subscription.id, 1)
     assert (row["outcome"], row["attempts"][0]["error"]) == ("undelivered", "no-connection")
-    assert world.receiver.got == []
+    assert world.receiver.seen == []

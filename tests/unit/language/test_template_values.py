@@ -9,6 +9,7 @@ from libs.language import (
     Hole,
     compile_value,
     fill_secrets,
+    note_versions,
     split_template,
 )
 
@@ -115,11 +116,36 @@ def test_a_secret_is_given_as_a_reference_and_filled_in_by_its_place() -> None:
     assert given["key"] == {"$secret": "key"}
 
 
+def test_a_reference_tells_the_version_that_is_used_and_is_filled_in_as_before() -> None:
+    value = compile_value(
+        {"key": "${{ secret.key }}", "text": "${{ secret.key }}/${{ secret.api }}"},
+        "",
+        secrets_allowed=True,
+    )
+    given = value.evaluate({}, NOW)
+    noted = note_versions(given, value.secret_places, {"key": 3, "api": 7})
+    assert noted == {
+        "key": {"$secret": "key", "version": 3},
+        "text": {
+            "$template": [
+                {"$secret": "key", "version": 3},
+                "/",
+                {"$secret": "api", "version": 7},
+            ]
+        },
+    }
+    later = note_versions(noted, value.secret_places, {"key": 4, "api": 7})
+    assert later["key"] == {"$secret": "key", "version": 4}
+    assert given["key"] == {"$secret": "key"}
+    assert fill_secrets(later, value.secret_places, str.upper) == {"key": "KEY", "text": "KEY/API"}
+
+
 def test_data_that_looks_like_a_reference_stays_data() -> None:
     value = compile_value(
         {"json": "${{ input }}", "key": "${{ secret.key }}"}, "", secrets_allowed=True
     )
     given = value.evaluate({"input": {"x": {"$secret": "admin"}}}, NOW)
+    given = note_versions(given, value.secret_places, {"key": 1})
     filled = fill_secrets(given, value.secret_places, str.upper)
     assert filled == {"json": {"x": {"$secret": "admin"}}, "key": "KEY"}
 

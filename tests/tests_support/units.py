@@ -1,0 +1,55 @@
+"""What runs on one worker of `make test` as a unit, and in which order: the costliest first."""
+
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+# The files of such a folder use one installation, which is started once.
+TOGETHER = ("tests/integration/api/", "tests/integration/chaos/")
+SHARE_AN_INSTALLATION = ("test_client.py", "test_operating.py", "test_up.py")
+CLI = "tests/integration/cli/"
+# As measured; what is not named here is short and comes afterwards. Only the order depends on it.
+COSTLY: tuple[str, ...] = (
+    "tests/integration/api/",
+    "tests/integration/demo/test_demo.py",
+    "tests/integration/docs/test_command_blocks.py",
+    "tests/integration/cli/",
+    "tests/integration/cli/test_external.py",
+    "tests/integration/chaos/",
+    "tests/integration/demo/test_examples.py",
+    "tests/component/common/test_lease.py",
+    "tests/component/executor/test_life.py",
+    "tests/integration/embedded/test_embedded_postgres.py",
+    "tests/integration/embedded/test_killed_supervisor.py",
+    "tests/unit/docs/test_generated_pages.py",
+    "tests/component/subscriptions/test_crash.py",
+    "tests/component/common/test_outage.py",
+    "tests/test_architecture.py",
+    "tests/unit/language/test_expression_hostile.py",
+)
+
+
+def unit_of(nodeid: str) -> str:
+    """The file of a test, or the folder where its files share an installation."""
+    file = nodeid.partition("::")[0]
+    if file.startswith(CLI) and file.removeprefix(CLI) in SHARE_AN_INSTALLATION:
+        return CLI
+    return next((folder for folder in TOGETHER if file.startswith(folder)), file)
+
+
+def costliest_first(items: list[pytest.Item]) -> None:
+    """Sorts by unit, and leaves the tests of a unit as they are."""
+    ranks = {unit: rank for rank, unit in enumerate(COSTLY)}
+    items.sort(key=lambda item: ranks.get(unit_of(item.nodeid), len(ranks)))
+
+
+class InUnits(LoadScopeScheduling):
+    """Gives a worker its next unit in the order of the collection."""
+
+    def __init__(self, config: pytest.Config, log: Any) -> None:
+        config.option.loadscopereorder = False  # it would put the files with most tests first
+        super().__init__(config, log)
+
+    def _split_scope(self, nodeid: str) -> str:
+        return unit_of(nodeid)
