@@ -11,7 +11,8 @@ import nats
 from benchmarks.following import FINISHED
 from benchmarks.stack import Failed, Stack
 from cli.services import schemas
-from libs.common.relay import LAST, subject_of
+from libs.common.relay import LAST
+from libs.common.streams import subject_of
 from libs.embedded.postgres import DURABILITY
 
 EVEN_WITHIN_S = 60.0

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 
 import click
 
@@ -20,6 +21,8 @@ def serve(services: tuple[str, ...]) -> None:
     from cli.services import build, check_names
 
     check_names(services)
+    # httpx loads its own command line, with rich and pygments, wherever these are installed.
+    sys.modules.setdefault("httpx._main", None)  # pyright: ignore[reportArgumentType] - "not there"
     try:
         if "gateway" in services:
             if len(services) > 1:

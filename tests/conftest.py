@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests_support import kept, memory, units
 from tests_support.servers import Servers, find_servers
+
+memory.use_it()
 
 # What may be skipped, and why; anything else that is skipped makes the run fail.
 AGREED = (
@@ -26,6 +29,18 @@ def servers() -> Iterator[Servers]:
         yield found
 
 
+@pytest.fixture(autouse=True)
+def _databases_go(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Those of a test end with it; those of a module or session were made before this begins."""
+    if "servers" not in request.fixturenames:
+        yield
+        return
+    found: Servers = request.getfixturevalue("servers")
+    before = len(found.taken)
+    yield
+    found.drop(found.taken[before:])
+
+
 def _settings() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith("TROTH_")}
 
@@ -33,6 +48,22 @@ def _settings() -> dict[str, str]:
 _GIVEN = _settings()
 _set_aside: dict[str, str] = {}
 _module: list[str] = [""]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        units.costliest_first(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist loadfile`; None leaves the choice to xdist."""
+    return units.InUnits(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    kept.following[0] = nextitem
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -105,12 +105,17 @@ def _story(scene: "Scene") -> str:
 
 
 def _keep(installation: "Installation", scene: "Scene", last: str, stop: Stop) -> None:
-    scene.teller.say(
-        f"it runs on at {installation.address}/  sign in as {scene.notes.email}, password in "
-        f"{scene.notes.file}; Ctrl-C ends it"
-    )
+    scene.teller.say(f"it runs on at {installation.address}/ until Ctrl-C; sign in once, within "
+                     f"ten minutes, by {sign_in_link(scene)}")  # fmt: skip
+    scene.teller.say(f"later as {scene.notes.email}, with the password in {scene.notes.file}")
     scene.teller.say(last, "green")
     keep_running(installation, stop)
+
+
+def sign_in_link(scene: "Scene") -> str:
+    """Opens the page at `/`, signed in as the demo's operator."""
+    made = scene.api.post("/v1/sign-in-links")
+    return f"{scene.installation.address}/sign-in?token={made['token']}"
 
 
 def _stop(installation: "Installation") -> None:

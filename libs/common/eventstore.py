@@ -84,13 +84,26 @@ def rows(stream: str, first: int, events: Sequence[Event], meta: Meta) -> list[R
 
 
 async def append_within(
-    connection: WorkConnection, stream: str, first: int, events: Sequence[Event], meta: Meta
-) -> bool:
-    """Appends in a transaction of the caller (an inbox's); False when version `first` is taken."""
-    sql, values = _statement(rows(stream, first, events, meta), [])
-    if sql is None:
+    connection: WorkConnection, stream: str, events: Sequence[Event], meta: Meta,
+    first: int | None = None,
+) -> bool:  # fmt: skip
+    """Appends in a transaction of the caller that does other work too.
+
+    At version `first`, where it is given: False when that is taken, and nothing is written. Else at
+    the end of the stream: Conflict when somebody else was first (roll back then).
+    """
+    begin = first if first is not None else await _last(connection, stream) + 1
+    sql, values = _statement(rows(stream, begin, events, meta), [])
+    if sql is None or (await connection.exec_driver_sql(sql, values)).first() is not None:
         return True
-    return (await connection.exec_driver_sql(sql, values)).first() is not None
+    if first is None:
+        raise Conflict("too many changes at once; try again")
+    return False
+
+
+async def _last(connection: WorkConnection, stream: str) -> int:
+    sql = "select coalesce(max(version), 0) from log where stream = %s"
+    return (await connection.exec_driver_sql(sql, (stream,))).scalar_one()
 
 
 class EventStore:

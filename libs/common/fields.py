@@ -52,6 +52,8 @@ OrganizationId = Annotated[str, Field(max_length=48), _indirect("organization id
 PersonId = Annotated[str, _id("per"), _indirect("person id", "person")]
 SessionId = Annotated[str, _id("ses"), _indirect("session id", "person")]
 ApiKeyId = Annotated[str, _id("key"), _indirect("API key id")]
+InvitationId = Annotated[str, _id("inv"), _none("invitation id")]
+SignInLinkId = Annotated[str, _id("lnk"), _none("sign-in link id")]
 WorkflowId = Annotated[str, _id("wf"), _none("workflow id")]
 ExecutionId = Annotated[str, _id("exe"), _indirect("execution id")]
 CallId = Annotated[str, _id("call"), _indirect("trigger call id")]

@@ -28,6 +28,8 @@ PREFIXES = frozenset(
         "ctl",
         "ntf",
         "tim",
+        "inv",
+        "lnk",
     ]
 )
 

@@ -12,30 +12,14 @@ from nats.js import api
 from libs.common.bus import Bus
 from libs.common.database import LOST
 from libs.common.errors import DomainError, Unavailable
-from libs.common.fields import Count
-from libs.common.messages import Meta, Query, Recorded, decode_batch
+from libs.common.log_page import LogPage, Page
+from libs.common.messages import Meta, Recorded, decode_batch
 from libs.common.pull import StandingPull, ensure_consumer, ensure_event_stream
 from libs.common.readers import RETRY_S, Gap, Reader, Stopped
 from libs.common.relay import INCARNATION
 
 log = logging.getLogger(__name__)
 TAKE_EVENTS_MAX = 1000
-PAGE_LIMIT = 500
-
-
-class LogPage(Query):
-    """Events of a log after a number; answered by every service at `<service>.query.log-page`."""
-
-    after: Count
-    limit: Count = PAGE_LIMIT
-
-
-class Page(msgspec.Struct):
-    """What the log holds after that number, and where it ends."""
-
-    events: list[Recorded]
-    head: int
-    incarnation: int
 
 
 _decode_page = msgspec.json.Decoder(Page).decode
@@ -47,7 +31,7 @@ class Inbox:
     def __init__(self, reader: Reader, bus: Bus, durable: str) -> None:
         self.reader, self.bus, self.durable = reader, bus, durable
         self.producer = reader.producer
-        self._came: asyncio.Queue[Msg] = asyncio.Queue()
+        self._came: asyncio.Queue[Msg | None] = asyncio.Queue()  # None: it fell behind
         self._behind = asyncio.Event()
         self._restored = False
         self._said = 0
@@ -91,13 +75,17 @@ class Inbox:
             asyncio.get_running_loop().call_later(1.0, self._late, head, n)
         anew = int(incarnation) != self.reader.incarnation and self.reader.incarnation
         if anew or head < self._said:
-            self._behind.set()
+            self._fall_behind()
         self._said = self.reader.head = head
 
     def _late(self, head: int, n: int) -> None:
         """What has not begun to come by the bus a second after the head was said is asked for."""
         if self.reader.n == n < head:
-            self._behind.set()
+            self._fall_behind()
+
+    def _fall_behind(self) -> None:
+        self._behind.set()
+        self._came.put_nowait(None)
 
     async def _turn(self) -> None:
         if not self._restored:
@@ -107,15 +95,15 @@ class Inbox:
         if self._behind.is_set():
             self._behind.clear()
             await self.catch_up()
-        try:
-            async with asyncio.timeout(0.5):
-                first = await self._came.get()
-        except TimeoutError:
+        first = await self._came.get()
+        if first is None:
             return
         messages, events = [first], _events(first)
         incarnation = int((first.headers or {}).get(INCARNATION, "1"))
         while not self._came.empty() and len(events) < TAKE_EVENTS_MAX:
             message = self._came.get_nowait()
+            if message is None:
+                break
             if int((message.headers or {}).get(INCARNATION, "1")) != incarnation:
                 self._came.put_nowait(message)
                 break

@@ -9,16 +9,16 @@ from libs.common.messages import Message, Meta, Query
 from libs.common.privacy import Fetch, WrappedKey
 
 
-class FindKey(Query, type="identity.query.find-key"):
+class KeyFound(Message):
+    kid: KeyId
+    wrapped: SealedSecret
+
+
+class FindKey(Query, type="identity.query.find-key", answers=KeyFound):
     """The wrapped data key of an organization or person for one purpose."""
 
     owner: OwnerId
     purpose: Purpose
-
-
-class KeyFound(Message):
-    kid: KeyId
-    wrapped: SealedSecret
 
 
 def ask_identity(bus: Bus) -> Fetch:

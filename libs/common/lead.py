@@ -6,20 +6,29 @@ from collections.abc import Callable
 from typing import Any
 
 import nats.errors
-from sqlalchemy import text
+import psycopg
 
 from libs.common.bus import Bus
 from libs.common.database import LOST, Database
-from libs.common.errors import Unavailable
 from libs.common.tasks import end
 
 LEASE_S = 2.0
+# A renewal that a crash of the server takes back is renewed again: nobody waits for the disk.
+_TAKE = b"""
+insert into leases as l (name, owner, until)
+values ('lead', %(me)s, now() + make_interval(secs => %(s)s))
+on conflict (name) do update set owner = excluded.owner, until = excluded.until
+where l.owner = excluded.owner or l.until < now()
+returning set_config('synchronous_commit', 'off', true)
+"""
+_GIVE_BACK = b"delete from leases where owner = %(me)s"
 Spawn = Callable[[Any, str], "asyncio.Task[None]"]
 
 
 class Lease:
     """Taken and renewed by the database's clock; `work` is what its holder does.
 
+    It has a connection of its own: whoever waits for one in a pool must not lose the lease by that.
     `wake_s` is how long commits are gathered before relay and projections are woken.
     """
 
@@ -30,6 +39,7 @@ class Lease:
         self._database, self._bus, self._owner = database, bus, owner
         self._spawn, self._work = spawn, work
         self._subject = f"{bus.service}.relay.wake"
+        self._connection: psycopg.AsyncConnection[Any] | None = None
         self._woken: dict[str, asyncio.Event] = {}
         self._waking = False
         self.held = False
@@ -64,9 +74,11 @@ class Lease:
         try:
             while True:
                 held = False
-                with contextlib.suppress(Unavailable, TimeoutError, *LOST):
+                try:
                     async with asyncio.timeout(LEASE_S / 2):
                         held = await self._take()
+                except (TimeoutError, *LOST):
+                    await self._hang_up()
                 if held and not led:
                     self.held = True
                     work = [("wake", self._listen()), *self._work()]
@@ -81,22 +93,22 @@ class Lease:
             self.held = False
 
     async def _take(self) -> bool:
-        async with self._database.work() as connection:
-            row = await connection.execute(
-                text("insert into leases as l (name, owner, until)"
-                     " values ('lead', :me, now() + make_interval(secs => :s))"
-                     " on conflict (name) do update set owner = :me, until = excluded.until"
-                     " where l.owner = :me or l.until < now() returning 1"),
-                {"me": self._owner, "s": LEASE_S},
-            )  # fmt: skip
-            return row.first() is not None
+        if self._connection is None or self._connection.closed:
+            self._connection = await self._database.connect()
+        cursor = await self._connection.execute(_TAKE, {"me": self._owner, "s": LEASE_S})
+        return await cursor.fetchone() is not None
+
+    async def _hang_up(self) -> None:
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            await connection.close()
 
     async def give_back(self) -> None:
-        with contextlib.suppress(Unavailable, *LOST):
-            async with self._database.work() as connection:
-                await connection.execute(
-                    text("delete from leases where owner = :me"), {"me": self._owner}
-                )
+        with contextlib.suppress(*LOST):
+            if self._connection is None or self._connection.closed:
+                self._connection = await self._database.connect()
+            await self._connection.execute(_GIVE_BACK, {"me": self._owner})
+        await self._hang_up()
 
     async def _listen(self) -> None:
         async def wake(_: Any) -> None:

@@ -26,21 +26,34 @@ _UPCASTS: dict[tuple[str, int], Callable[[dict[str, Json]], dict[str, Json]]] = 
 
 
 class Message(BaseModel):
-    """A value that crosses the bus; unknown fields are refused, nothing is changed in place."""
+    """A value that crosses the bus; unknown fields are refused, nothing is changed in place.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    Its validator is built when it is first needed: most processes need a few of all there are.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+
+Kind = type[Message]
 
 
 class Ask(Message):
-    """What one service asks of another; `permission` is checked again where it is answered."""
+    """What one service asks of another, and what is answered when it is not refused.
+
+    `permission` is checked again where it is answered.
+    """
 
     type: ClassVar[str] = ""
     permission: ClassVar[str | None] = None
+    answers: ClassVar[Kind | None] = None
 
-    def __init_subclass__(cls, type: str = "", permission: str | None = None, **kw: Any) -> None:
+    def __init_subclass__(
+        cls, type: str = "", permission: str | None = None,
+        answers: Kind | None = None, **kw: Any,
+    ) -> None:  # fmt: skip
         super().__init_subclass__(**kw)
         if type:
-            cls.type, cls.permission = type, permission
+            cls.type, cls.permission, cls.answers = type, permission, answers
             ASKS[type] = cls
 
 

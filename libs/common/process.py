@@ -14,9 +14,8 @@ import uvloop
 from prometheus_client import REGISTRY
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from libs.common import lifecycle, telemetry
-from libs.common.eventstore import stream_of
-from libs.common.service import Service
+from libs.common import telemetry
+from libs.common.bus_service import BusService
 from libs.common.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -26,7 +25,7 @@ VERSION = "0.1.0"
 class Ops:
     """The internal port: alive (the loop turns), ready (each part), metrics."""
 
-    def __init__(self, services: Sequence[Service]) -> None:
+    def __init__(self, services: Sequence[BusService]) -> None:
         self.services = services
         self.draining = False
 
@@ -66,7 +65,7 @@ class Server(uvicorn.Server):
 
 
 async def serve(
-    services: Sequence[Service], settings: Settings, front: Server | None = None
+    services: Sequence[BusService], settings: Settings, front: Server | None = None
 ) -> None:
     """Runs until SIGTERM or SIGINT; then drains within `drain_s`."""
     stop = asyncio.Event()
@@ -82,7 +81,9 @@ async def serve(
     if front is not None:
         servers.append(front)
     running = [asyncio.create_task(server.serve()) for server in servers]
-    await _say(services, settings, started=True)
+    digest = hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:16]
+    for service in services:
+        await service.note_start(VERSION, digest)
     log.info("started", extra={"services": [s.name for s in services]})
     done = asyncio.create_task(stop.wait())
     await asyncio.wait([done, *running], return_when=asyncio.FIRST_COMPLETED)
@@ -91,7 +92,8 @@ async def serve(
     if front is not None:
         front.should_exit = True
         await asyncio.wait([running[-1]], timeout=settings.drain_s)
-    await _say(services, settings, started=False)
+    for service in services:
+        await service.note_stop("drained")
     await asyncio.wait(
         [asyncio.create_task(service.stop()) for service in services], timeout=settings.drain_s
     )
@@ -99,25 +101,8 @@ async def serve(
     await asyncio.wait(running, timeout=2)
 
 
-async def _say(services: Sequence[Service], settings: Settings, *, started: bool) -> None:
-    digest = hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:16]
-    for service in services:
-        if not service.has_log:
-            continue
-        events = lifecycle.of(service.name)
-        fact = (
-            events.started(version_=VERSION, settings=digest)
-            if started
-            else events.stopped(reason="drained")
-        )
-        try:
-            await service.append_system(stream_of("instance", "instance", service.name), fact)
-        except Exception as error:
-            log.warning("lifecycle event not recorded", extra={"error_type": type(error).__name__})
-
-
 def run(
-    name: str, services: Sequence[Service], settings: Settings, front: Server | None = None
+    name: str, services: Sequence[BusService], settings: Settings, front: Server | None = None
 ) -> None:
     """The main function of a process."""
     telemetry.set_up_logs(name, settings.log_level)

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 EXPIRES_S = 30
 HEARTBEAT_S = 1
 SILENT_S = 2.5
+LOOK_S = 0.5
 STREAM_AGE_S = 72 * 3600
 
 
@@ -75,7 +76,7 @@ class StandingPull:
                 except (TimeoutError, nats.errors.Error, APIError, OSError) as error:
                     self._broken = True
                     log.warning("pull", extra={"cause": type(error).__name__, "on": self._subject})
-                await asyncio.sleep(0.25)
+                await asyncio.sleep(LOOK_S)
         finally:
             with contextlib.suppress(nats.errors.Error, OSError):
                 await subscription.unsubscribe()

@@ -21,7 +21,7 @@ from libs.common.messages import Event, Recorded
 log = logging.getLogger(__name__)
 PAGE_EVENTS = 500
 RETRY_S = 5.0
-POLL_S = 0.5
+POLL_S = 5.0
 E = TypeVar("E", bound=Event)
 Handle = Callable[[AsyncConnection, Sequence[Recorded]], Awaitable[None]]
 On = Callable[[AsyncConnection, Any, Recorded], Awaitable[None]]

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import nats.errors
 from nats.js.errors import APIError, NotFoundError
@@ -15,18 +15,14 @@ from libs.common.errors import Unavailable
 from libs.common.eventstore import EventStore
 from libs.common.messages import Recorded, encode_batch
 from libs.common.pull import ensure_event_stream
+from libs.common.streams import subject_of
 
 log = logging.getLogger(__name__)
 PAGE_EVENTS = 2000
 MESSAGE_EVENTS_MAX = 100
-POLL_S = 0.25
+POLL_S = 5.0
 MESSAGE_BYTES_MAX = 600_000
 FIRST, LAST, INCARNATION = "Troth-First", "Troth-Last", "Troth-Incarnation"
-
-
-def subject_of(service: str, partition: int = 0) -> str:
-    """Events travel as CloudEvents batches: one subject per log, consumers take all of it."""
-    return f"{service}.event.batch.{partition}"
 
 
 def pack(events: Sequence[Recorded]) -> list[list[Recorded]]:
@@ -50,8 +46,11 @@ class Ahead(Exception):
 class Relay:
     """Run by the holder of the service's lease; a second one by accident only sends duplicates."""
 
-    def __init__(self, store: EventStore, bus: Bus, woken: asyncio.Event) -> None:
-        self.store, self.bus, self.woken = store, bus, woken
+    def __init__(
+        self, store: EventStore, bus: Bus, woken: asyncio.Event,
+        wake: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
+        self.store, self.bus, self.woken, self.wake = store, bus, woken, wake
         self.service = store.database.service
         self.published = 0
         self.head = 0
@@ -136,10 +135,17 @@ class Relay:
         return len(events) == PAGE_EVENTS
 
     async def say_head(self) -> None:
-        """Says the head every second, so that a reader notices a lost tail."""
+        """Says the head every second, so that a reader notices a lost tail.
+
+        When it is new, relay and projections are woken: whoever appended may have died first.
+        """
+        said = 0
         while True:
             with contextlib.suppress(nats.errors.Error, Unavailable, *LOST):
                 _, head, incarnation = await self.store.page(1 << 62, 1)
+                if head != said:
+                    said = head
+                    self.wake()
                 await self.bus.nc.publish(
                     f"{self.service}.relay.head", f"{incarnation}:{head}".encode()
                 )

@@ -1,10 +1,8 @@
-"""The runtime of a service: connections, handlers, readers, relay, lease, drain."""
+"""A service with a database and a log: handlers, readers, relay, lease, drain."""
 
 import asyncio
 import contextlib
 import logging
-import os
-import socket
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
@@ -16,16 +14,18 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common import lifecycle, telemetry
-from libs.common.bus import Bus, reply
+from libs.common.bus import reply
+from libs.common.bus_service import BusService
 from libs.common.database import LOST, Database
 from libs.common.decider import Decider
 from libs.common.errors import DomainError, Unavailable
 from libs.common.eventstore import EventStore, Outcome, dumps, stream_of
-from libs.common.inbox import Inbox, LogPage, Page
-from libs.common.keys import GRANTS, ask_identity
+from libs.common.inbox import Inbox
+from libs.common.keys import GRANTS
 from libs.common.lead import Lease
+from libs.common.log_page import LogPage, Page
 from libs.common.messages import Event, Meta, Recorded
-from libs.common.privacy import DataKey, Fetch, Forgotten, KeyRing
+from libs.common.privacy import DataKey, Fetch, Forgotten
 from libs.common.readers import Projection, Reader, follow_own_log
 from libs.common.relay import Relay, pack
 from libs.common.settings import Settings, secrets_of
@@ -37,7 +37,7 @@ S = TypeVar("S")
 ANSWERS = "answers"
 
 
-class Service:
+class Service(BusService):
     """One service in a process; several may share one. Built in `app.py`, run by `run`.
 
     `connections` is how many of its own work are kept open; more are opened when needed.
@@ -45,64 +45,37 @@ class Service:
 
     def __init__(
         self, name: str, settings: Settings, *, fetch_key: Fetch | None = None,
-        projections: Sequence[Projection] = (), log: bool = True, database: bool = True,
-        connections: int = 1,
+        projections: Sequence[Projection] = (), connections: int = 1,
     ) -> None:  # fmt: skip
-        self.name, self.settings = name, settings
-        self.has_log, self.has_database = log and database, database
         secrets = secrets_of(name)
-        self.owner = f"{socket.gethostname()}:{os.getpid()}"
-        self.bus = Bus(settings.nats_url, name, name, secrets.nats_password.get_secret_value())
+        super().__init__(name, settings, fetch_key=fetch_key, secrets=secrets)
         self.database = Database(
             settings.database_url, name, secrets.system_password.get_secret_value(),
             secrets.reader_password.get_secret_value(), settings.database_prefix, connections,
         )  # fmt: skip
         self.store = EventStore(self.database)
         self.store.appended = self.appended
-        self.keys = KeyRing(settings.kek_bytes, fetch_key or ask_identity(self.bus))
         self.readers = [Reader(p, self.database, p.producer or name) for p in projections]
         self.relay: Relay | None = None
         self.lease = Lease(self.database, self.bus, self.owner, self._spawn, self._leading_work)
-        self._tasks: list[asyncio.Task[None]] = []
-        self.background: list[Callable[[], Awaitable[None]]] = []
         self.lead: list[Callable[[], Awaitable[None]]] = []
         for reader in self.readers:
             reader.on_stop = self._reader_stopped
 
-    def include(self, router: NatsRouter) -> None:
-        self.bus.broker.include_router(router)
-
     async def start(self) -> None:
         """Opens what is needed and begins to answer; everything else runs in tasks."""
-        if self.has_database:
-            await self.database.open()
-        if self.has_log:
-            self._answer_log_pages()
-        await self.bus.start()
-        if self.has_database:
-            self._spawn(self.lease.run(self._measure), "lease")
-        for task in self.background:
-            self._spawn(task(), task.__qualname__)
+        await self.database.open()
+        self._answer_log_pages()
+        await super().start()
+        self._spawn(self.lease.run(self._measure), "lease")
+        self._spawn(self.database.rest_for_ever(), "rest")
 
     async def stop(self) -> None:
         """Stops taking work, lets handlers end, gives the lease back."""
         await end(self._tasks)
-        if self.has_database:
-            await self.lease.give_back()
-        await self.bus.stop()
+        await self.lease.give_back()
+        await super().stop()
         await self.database.close()
-
-    def _spawn(self, work: Any, name: str) -> asyncio.Task[None]:
-        task = asyncio.create_task(work, name=f"{self.name}:{name}")
-        task.add_done_callback(self._ended)
-        self._tasks.append(task)
-        return task
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks = [t for t in self._tasks if t is not task]
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.critical("task died", extra={"task": task.get_name()}, exc_info=error)
-            os.kill(os.getpid(), 15)
 
     # -- deciding ---------------------------------------------------------------------------
 
@@ -167,11 +140,10 @@ class Service:
         self.lease.wake()
 
     def _leading_work(self) -> list[tuple[str, Any]]:
-        work: list[tuple[str, Any]] = []
-        if self.has_log:
-            self.relay = Relay(self.store, self.bus, self.lease.woken("relay"))
-            work += [("relay", self.relay.run()), ("head", self.relay.say_head())]
-            work += [("prune", self._prune())]
+        self.relay = Relay(self.store, self.bus, self.lease.woken("relay"), self.lease.wake)
+        work: list[tuple[str, Any]] = [
+            ("relay", self.relay.run()), ("head", self.relay.say_head()), ("prune", self._prune()),
+        ]  # fmt: skip
         for reader in self.readers:
             if reader.producer == self.name:
                 woken = self.lease.woken(reader.name)
@@ -206,11 +178,23 @@ class Service:
     # -- health -----------------------------------------------------------------------------
 
     async def _reader_stopped(self, reader: str, event: Recorded, kind: str) -> None:
-        if self.has_log:
-            made = lifecycle.of(self.name).reader_stopped(
-                reader=reader, event_id=event.id, n=event.sequence, error_type=kind.lower()
-            )
-            await self.append_system(stream_of("readers", "instance", self.name), made)
+        made = lifecycle.of(self.name).reader_stopped(
+            reader=reader, event_id=event.id, n=event.sequence, error_type=kind.lower()
+        )
+        await self.append_system(stream_of("readers", "instance", self.name), made)
+
+    async def note_start(self, version: str, settings_digest: str) -> None:
+        events = lifecycle.of(self.name)
+        await self._note(events.started(version_=version, settings=settings_digest))
+
+    async def note_stop(self, reason: str) -> None:
+        await self._note(lifecycle.of(self.name).stopped(reason=reason))
+
+    async def _note(self, fact: Event) -> None:
+        try:
+            await self.append_system(stream_of("instance", "instance", self.name), fact)
+        except Exception as error:
+            log.warning("lifecycle event not recorded", extra={"error_type": type(error).__name__})
 
     async def append_system(
         self, stream: str, *events: Event, organization: str = "instance"
@@ -224,15 +208,10 @@ class Service:
             telemetry.READER_STOPPED.labels(self.name, reader.name).set(bool(reader.stopped))
 
     async def ready(self) -> dict[str, str]:
-        """Each part with `ok`, or what is wrong with it."""
-        parts = {f"{self.name}.bus": "ok" if self.bus.connected else "not connected"}
-        if not self.has_database:
-            return parts
+        parts = await super().ready()
         try:
             async with asyncio.timeout(2), self.database.work() as connection:
-                await connection.execute(
-                    text("select 1 from heads" if self.has_log else "select 1")
-                )
+                await connection.execute(text("select 1 from heads"))
             parts[f"{self.name}.store"] = "ok"
         except (DomainError, TimeoutError, *LOST) as error:
             parts[f"{self.name}.store"] = f"does not answer ({type(error).__name__})"

@@ -13,9 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from opentelemetry import trace
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from prometheus_client import Counter, Gauge, Histogram
 from pythonjsonlogger.json import JsonFormatter
@@ -63,6 +60,11 @@ def set_up_traces(process: str, file: str | None) -> None:
     otlp = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
     if not file and not otlp:
         return
+    # The parts that record and send are only loaded where somebody wants traces.
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter
+
     provider = TracerProvider(resource=Resource.create({"service.name": f"troth-{process}"}))
     if file:
         out = Path(file).open("a", encoding="utf-8")  # noqa: SIM115 - open as long as the process

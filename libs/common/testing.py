@@ -3,9 +3,12 @@
 import asyncio
 import base64
 import os
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import psycopg
 
 from libs.common.migrate import Schema, migrate
 from libs.common.privacy import Fetch, WrappedKey, wrap
@@ -43,13 +46,39 @@ def environment(services: Sequence[str], nats_url: str, database_url: str,
     return found
 
 
+_templates: dict[tuple[str, int], tuple[Schema, str]] = {}
+
+
 def prepare(admin_url: str, schemas: Sequence[Schema], nats_url: str,
             prefix: str = "troth_") -> Settings:  # fmt: skip
-    """Migrates the databases of `schemas` on a test's server; the settings to build with."""
-    passwords = {schema.service: (PASSWORD, PASSWORD) for schema in schemas}
-    migrate(admin_url, schemas, passwords, prefix)
+    """New databases of `schemas` on a test's server; the settings to build with.
+
+    Each schema is migrated once, into a template to which nobody connects.
+    """
+    with psycopg.connect(admin_url, autocommit=True) as admin:
+        for schema in schemas:
+            _copy(admin, _template(admin_url, schema), schema.service, f"{prefix}{schema.service}")
     os.environ |= environment([s.service for s in schemas], nats_url, admin_url, prefix)
     return Settings()  # pyright: ignore[reportCallIssue] - read from the environment
+
+
+def _template(admin_url: str, schema: Schema) -> str:
+    """The name of its database; the schema is kept, so that no other one gets its id."""
+    key = admin_url, id(schema)
+    if key not in _templates:
+        prefix = f"template{secrets.token_hex(4)}_"
+        migrate(admin_url, [schema], {schema.service: (PASSWORD, PASSWORD)}, prefix)
+        _templates[key] = schema, f"{prefix}{schema.service}"
+    return _templates[key][1]
+
+
+def _copy(admin: psycopg.Connection[Any], template: str, service: str, name: str) -> None:
+    for statement in (
+        f"create database {name} owner {service}_owner template {template} strategy file_copy",
+        f"revoke all on database {name} from public",  # rights on a database are not copied
+        f"grant connect on database {name} to {service}_system, {service}_reader",
+    ):
+        admin.execute(statement.encode())
 
 
 def local_keys() -> Fetch:

@@ -10,6 +10,8 @@ from libs.embedded.folder import free_port
 from libs.embedded.nats import Nats, NatsUser
 from libs.embedded.postgres import DURABILITY, Postgres
 
+# `drop database` waits for whoever began to connect and never went on, so that is not for long.
+QUICK = dict.fromkeys(DURABILITY, "off") | {"authentication_timeout": "5s"}
 EVERYTHING = NatsUser("test", "test", publish=(">",), subscribe=(">",))
 
 
@@ -22,7 +24,7 @@ def temporary_postgres(fast: bool = True) -> Iterator[Postgres]:
             free_port(),
             secrets.token_urlsafe(12),
             durable=not fast,
-            options=dict.fromkeys(DURABILITY, "off") if fast else None,
+            options=QUICK if fast else None,
         )
         try:
             server.start()

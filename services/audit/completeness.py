@@ -9,7 +9,7 @@ import nats.errors
 from libs.common.database import LOST
 from libs.common.errors import DomainError
 from libs.common.eventstore import append_within
-from libs.common.inbox import LogPage, Page
+from libs.common.log_page import LogPage, Page
 from libs.common.messages import Meta
 from libs.common.service import Service
 from services.audit import tables, views
@@ -84,7 +84,7 @@ async def _close_if_whole(
         there = await views.count_between(connection, producer, incarnation, first, last)
         if there == last - first + 1:
             meta = Meta.system(SERVICE)
-            await append_within(connection, gap_stream(closed), 2, [closed], meta)
+            await append_within(connection, gap_stream(closed), [closed], meta, first=2)
 
 
 async def watch_gaps(service: Service, every_s: float = RETRY_S) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from libs.common.fields import Actor, Count, EventId, Flag, Moment, RequestId, StreamName, Word
-from libs.common.lists import PageQuery
+from libs.common.lists import Page, PageQuery
 from libs.common.messages import Event, Message, Query
 
 SERVICE = "audit"
@@ -41,22 +41,6 @@ class GapClosed(Event, type="audit.event.gap-closed"):
 # -- queries (the answers are what REST shows) ---------------------------------------------------
 
 
-class FindEntries(PageQuery, type="audit.query.find-entries", permission="audit:read"):
-    """Answers Page[EntryShown] of the caller's organization; `type` may end with `*`."""
-
-    event_type: Annotated[list[EventTypePattern] | None, Field(max_length=20)] = None
-    actor: Annotated[list[Actor] | None, Field(max_length=20)] = None
-    resource: Annotated[list[StreamName] | None, Field(max_length=20)] = None
-    from_at: Moment | None = None
-    to_at: Moment | None = None
-
-
-class FindEntry(Query, type="audit.query.find-entry", permission="audit:read"):
-    """Answers EntryShown."""
-
-    event_id: EventId
-
-
 class EntryShown(Message):
     """That something happened, when and by whom; never what was processed.
 
@@ -76,8 +60,22 @@ class EntryShown(Message):
     occurred_at: Moment
 
 
-class FindCompleteness(Query, type="audit.query.find-completeness", permission="instance"):
-    """Answers CompletenessShown: is what was committed also audited, producer by producer?"""
+class FindEntries(
+    PageQuery, type="audit.query.find-entries", permission="audit:read", answers=Page[EntryShown]
+):
+    """Of the caller's organization; `type` may end with `*`."""
+
+    event_type: Annotated[list[EventTypePattern] | None, Field(max_length=20)] = None
+    actor: Annotated[list[Actor] | None, Field(max_length=20)] = None
+    resource: Annotated[list[StreamName] | None, Field(max_length=20)] = None
+    from_at: Moment | None = None
+    to_at: Moment | None = None
+
+
+class FindEntry(Query, type="audit.query.find-entry", permission="audit:read", answers=EntryShown):
+    """One entry of the caller's organization."""
+
+    event_id: EventId
 
 
 class Gap(Message):
@@ -109,3 +107,9 @@ class CompletenessShown(Message):
     complete: Flag
     audited: Count
     producers: list[ProducerShown]
+
+
+class FindCompleteness(
+    Query, type="audit.query.find-completeness", permission="instance", answers=CompletenessShown
+):
+    """Is what was committed also audited, producer by producer?"""

@@ -26,7 +26,7 @@ def trail_of(producer: str) -> Projection:
 
     async def hole(connection: AsyncConnection, incarnation: int, first: int, last: int) -> None:
         found = GapFound(producer=producer, incarnation=incarnation, first=first, last=last)
-        await append_within(connection, gap_stream(found), 1, [found], Meta.system(SERVICE))
+        await append_within(connection, gap_stream(found), [found], Meta.system(SERVICE), first=1)
 
     trail.hole = hole
     return trail

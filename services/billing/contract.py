@@ -6,7 +6,7 @@ from pydantic import Field
 
 from libs.common.errors import Unavailable
 from libs.common.fields import Count, Day, Moment, OrganizationId, Word, WorkflowId
-from libs.common.lists import PageQuery
+from libs.common.lists import Page, PageQuery
 from libs.common.messages import Command, Event, Message, Query
 
 SERVICE = "billing"
@@ -100,14 +100,10 @@ class PlanShown(Message):
     price: Money
 
 
-class FindPlans(PageQuery, type="billing.query.find-plans"):
-    """Answers Page[PlanShown], the cheapest first unless `order` says otherwise."""
+class FindPlans(PageQuery, type="billing.query.find-plans", answers=Page[PlanShown]):
+    """The cheapest first unless `order` says otherwise."""
 
     order: Literal["desc", "asc"] = "asc"
-
-
-class FindAccount(Query, type="billing.query.find-account", permission="usage:read"):
-    """Answers AccountShown of the caller's organization."""
 
 
 class Period(Message):
@@ -142,14 +138,10 @@ class AccountShown(Message):
     alarms: list[AlarmShown]
 
 
-class ChangePlan(Command, type="billing.command.change-plan", permission="instance"):
-    """The operator gives an organization another plan, from now on; answers PlanChangedShown.
-
-    `organization` names another one than the caller's: `instance` is a right over all of them.
-    """
-
-    plan: PlanName
-    organization: OrganizationId | None = None
+class FindAccount(
+    Query, type="billing.query.find-account", permission="usage:read", answers=AccountShown
+):
+    """Of the caller's organization."""
 
 
 class PlanChangedShown(Message):
@@ -160,15 +152,16 @@ class PlanChangedShown(Message):
     features: list[Word]
 
 
-class UsageInPeriod(PageQuery, type="billing.query.usage-in-period", permission="usage:read"):
-    """Answers Page[UsageRow]: started executions per day (in UTC) of [`from_at`, `to_at`).
+class ChangePlan(
+    Command, type="billing.command.change-plan", permission="instance", answers=PlanChangedShown
+):
+    """The operator gives an organization another plan, from now on.
 
-    What is not in `by` is summed up and null in the rows.
+    `organization` names another one than the caller's: `instance` is a right over all of them.
     """
 
-    by: list[UsageKey] = Field(default=["day", "workflow"], min_length=1, max_length=3)
-    from_at: Moment | None = None
-    to_at: Moment | None = None
+    plan: PlanName
+    organization: OrganizationId | None = None
 
 
 class UsageRow(Message):
@@ -176,3 +169,16 @@ class UsageRow(Message):
     workflow: WorkflowId | None
     kind: TriggerKind | None
     executions: Count
+
+
+class UsageInPeriod(
+    PageQuery, type="billing.query.usage-in-period", permission="usage:read", answers=Page[UsageRow]
+):
+    """Started executions per day (in UTC) of [`from_at`, `to_at`).
+
+    What is not in `by` is summed up and null in the rows.
+    """
+
+    by: list[UsageKey] = Field(default=["day", "workflow"], min_length=1, max_length=3)
+    from_at: Moment | None = None
+    to_at: Moment | None = None

@@ -43,7 +43,7 @@ async def open_account(
         causation_id=recorded.id, traceparent=recorded.traceparent,
     )  # fmt: skip
     stream = account_stream(event.organization_id)
-    await append_within(connection, stream, 1, decide(ask, Absent()), meta)
+    await append_within(connection, stream, decide(ask, Absent()), meta, first=1)
 
 
 @metering.whole

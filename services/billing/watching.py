@@ -8,7 +8,7 @@ import nats.errors
 
 from libs.common.database import LOST
 from libs.common.errors import DomainError
-from libs.common.inbox import LogPage
+from libs.common.log_page import LogPage
 from libs.common.messages import Meta
 from libs.common.service import Service
 from services.billing import views

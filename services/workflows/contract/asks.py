@@ -15,20 +15,39 @@ from libs.common.fields import (
     Version,
     Word,
 )  # fmt: skip
-from libs.common.lists import PageQuery
+from libs.common.lists import Page, PageQuery
 from libs.common.messages import Command, Query
+from services.workflows.contract.answers import (
+    CheckShown,
+    Done,
+    DraftedShown,
+    DraftShown,
+    SchemaShown,
+    SecretShown,
+    TriggerShown,
+    VariableShown,
+    VersionShown,
+    WorkflowShown,
+)
 from services.workflows.contract.events import Media
 
 
-class DraftWorkflow(Command, type="workflows.command.draft-workflow", permission="workflows:edit"):
-    """Answers DraftedShown. Raises Malformed (malformed-yaml, -json), WorkflowExists."""
+class DraftWorkflow(
+    Command,
+    type="workflows.command.draft-workflow",
+    permission="workflows:edit",
+    answers=DraftedShown,
+):
+    """Raises Malformed (malformed-yaml, -json), WorkflowExists."""
 
     document: DocumentText
     media: Media
 
 
-class SaveDraft(Command, type="workflows.command.save-draft", permission="workflows:edit"):
-    """Needs Meta.expected_version (`If-Match`); 0 (`If-None-Match: *`) creates. → DraftedShown."""
+class SaveDraft(
+    Command, type="workflows.command.save-draft", permission="workflows:edit", answers=DraftedShown
+):
+    """Needs Meta.expected_version (`If-Match`); 0 (`If-None-Match: *`) creates."""
 
     workflow: Word
     document: DocumentText
@@ -36,9 +55,12 @@ class SaveDraft(Command, type="workflows.command.save-draft", permission="workfl
 
 
 class PublishWorkflow(
-    Command, type="workflows.command.publish-workflow", permission="workflows:publish"
+    Command,
+    type="workflows.command.publish-workflow",
+    permission="workflows:publish",
+    answers=WorkflowShown,
 ):
-    """The draft as it was at `draft_version` becomes the next version. → WorkflowShown."""
+    """The draft as it was at `draft_version` becomes the next version."""
 
     workflow: Word
     draft_version: Version
@@ -46,49 +68,72 @@ class PublishWorkflow(
 
 
 class EnableWorkflow(
-    Command, type="workflows.command.enable-workflow", permission="workflows:publish"
+    Command,
+    type="workflows.command.enable-workflow",
+    permission="workflows:publish",
+    answers=WorkflowShown,
 ):
     workflow: Word
 
 
 class DisableWorkflow(
-    Command, type="workflows.command.disable-workflow", permission="workflows:publish"
+    Command,
+    type="workflows.command.disable-workflow",
+    permission="workflows:publish",
+    answers=WorkflowShown,
 ):
     workflow: Word
 
 
 class ArchiveWorkflow(
-    Command, type="workflows.command.archive-workflow", permission="workflows:publish"
+    Command,
+    type="workflows.command.archive-workflow",
+    permission="workflows:publish",
+    answers=WorkflowShown,
 ):
     workflow: Word
 
 
-class StoreSecret(Command, type="workflows.command.store-secret", permission="secrets:manage"):
-    """A new secret or a new version of one. → SecretShown."""
+class StoreSecret(
+    Command, type="workflows.command.store-secret", permission="secrets:manage", answers=SecretShown
+):
+    """A new secret or a new version of one."""
 
     name: Name
     value: SecretText
 
 
-class DeleteSecret(Command, type="workflows.command.delete-secret", permission="secrets:manage"):
+class DeleteSecret(
+    Command, type="workflows.command.delete-secret", permission="secrets:manage", answers=Done
+):
     name: Name
 
 
-class SetVariable(Command, type="workflows.command.set-variable", permission="workflows:edit"):
-    """→ VariableShown."""
+class SetVariable(
+    Command,
+    type="workflows.command.set-variable",
+    permission="workflows:edit",
+    answers=VariableShown,
+):
+    """A new variable, or another value of one."""
 
     name: Name
     value: AnyJson
 
 
 class DeleteVariable(
-    Command, type="workflows.command.delete-variable", permission="workflows:edit"
+    Command, type="workflows.command.delete-variable", permission="workflows:edit", answers=Done
 ):
     name: Name
 
 
-class FindWorkflows(PageQuery, type="workflows.query.find-workflows", permission="workflows:read"):
-    """`label` is `key` or `key:value`; `q` is a part of the name. → Page[WorkflowShown]."""
+class FindWorkflows(
+    PageQuery,
+    type="workflows.query.find-workflows",
+    permission="workflows:read",
+    answers=Page[WorkflowShown],
+):
+    """`label` is `key` or `key:value`; `q` is a part of the name."""
 
     name: list[Name] | None = None
     enabled: Flag | None = None
@@ -97,43 +142,71 @@ class FindWorkflows(PageQuery, type="workflows.query.find-workflows", permission
     q: LabelText | None = None
 
 
-class FindWorkflow(Query, type="workflows.query.find-workflow", permission="workflows:read"):
+class FindWorkflow(
+    Query, type="workflows.query.find-workflow", permission="workflows:read", answers=WorkflowShown
+):
     workflow: Word
     expand: list[Literal["draft", "published"]] = Field(default_factory=list)
 
 
-class FindDraft(Query, type="workflows.query.find-draft", permission="workflows:read"):
-    """→ DraftShown; the door answers with `document` itself, in its media type."""
+class FindDraft(
+    Query, type="workflows.query.find-draft", permission="workflows:read", answers=DraftShown
+):
+    """The door answers with `document` itself, in its media type."""
 
     workflow: Word
 
 
-class CheckDocument(Query, type="workflows.query.check-document", permission="workflows:read"):
+class CheckDocument(
+    Query, type="workflows.query.check-document", permission="workflows:read", answers=CheckShown
+):
     document: DocumentText
     media: Media
 
 
-class FindVersions(PageQuery, type="workflows.query.find-versions", permission="workflows:read"):
+class FindVersions(
+    PageQuery,
+    type="workflows.query.find-versions",
+    permission="workflows:read",
+    answers=Page[VersionShown],
+):
     workflow: Word
 
 
-class FindVersion(Query, type="workflows.query.find-version", permission="workflows:read"):
+class FindVersion(
+    Query, type="workflows.query.find-version", permission="workflows:read", answers=VersionShown
+):
     workflow: Word
     version: Version
 
 
-class FindTriggers(PageQuery, type="workflows.query.find-triggers", permission="triggers:read"):
+class FindTriggers(
+    PageQuery,
+    type="workflows.query.find-triggers",
+    permission="triggers:read",
+    answers=Page[TriggerShown],
+):
     workflow: list[Word] | None = None
     kind: list[Literal["webhook"]] | None = None
 
 
-class FindSchema(Query, type="workflows.query.find-schema"):
-    """→ SchemaShown."""
+class FindSchema(Query, type="workflows.query.find-schema", answers=SchemaShown):
+    """The JSON Schema of the language."""
 
 
-class FindSecrets(PageQuery, type="workflows.query.find-secrets", permission="secrets:manage"):
-    """→ Page[SecretShown]."""
+class FindSecrets(
+    PageQuery,
+    type="workflows.query.find-secrets",
+    permission="secrets:manage",
+    answers=Page[SecretShown],
+):
+    """Names of secrets, never their values."""
 
 
-class FindVariables(PageQuery, type="workflows.query.find-variables", permission="workflows:read"):
-    """→ Page[VariableShown]."""
+class FindVariables(
+    PageQuery,
+    type="workflows.query.find-variables",
+    permission="workflows:read",
+    answers=Page[VariableShown],
+):
+    """Variables with their values."""

@@ -23,12 +23,6 @@ from libs.common.messages import Message, Query
 from services.workflows.contract.events import ConnectorFact, Respond, Scheme, TriggerFact
 
 
-class FindHook(Query, type="workflows.query.find-hook"):
-    """The door asks what is behind a path of Meta.organization. → HookFound, also if unknown."""
-
-    path: HttpPath
-
-
 class HookFound(Message):
     """`reason` says why nothing starts; `secret` is sealed for `secret_stream(org, its name)`.
 
@@ -54,15 +48,10 @@ class HookFound(Message):
     query: list[QueryName] = Field(default_factory=list)
 
 
-class FindTrigger(Query, type="workflows.query.trigger"):
-    """What the executor asks when its view lacks a path, or a workflow (id or name) or version.
+class FindHook(Query, type="workflows.query.find-hook", answers=HookFound):
+    """The door asks what is behind a path of Meta.organization; also answered if unknown."""
 
-    Either `path` or `workflow`; `version` None is the newest. → TriggerFound, or NotFound.
-    """
-
-    path: HttpPath | None = None
-    workflow: Word | None = None
-    version: Version | None = None
+    path: HttpPath
 
 
 class TriggerFound(Message):
@@ -85,10 +74,15 @@ class TriggerFound(Message):
     labels: dict[Word, LabelText]
 
 
-class OpenSecrets(Query, type="workflows.query.open-secrets"):
-    """The executor asks for sealed values; names that do not exist are left out."""
+class FindTrigger(Query, type="workflows.query.trigger", answers=TriggerFound):
+    """What the executor asks when its view lacks a path, or a workflow (id or name) or version.
 
-    names: list[Name]
+    Either `path` or `workflow`; `version` None is the newest. NotFound when there is none.
+    """
+
+    path: HttpPath | None = None
+    workflow: Word | None = None
+    version: Version | None = None
 
 
 class SecretOpened(Message):
@@ -101,3 +95,9 @@ class SecretOpened(Message):
 
 class SecretsOpened(Message):
     secrets: list[SecretOpened]
+
+
+class OpenSecrets(Query, type="workflows.query.open-secrets", answers=SecretsOpened):
+    """The executor asks for sealed values; names that do not exist are left out."""
+
+    names: list[Name]

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 
-import psycopg
 import pytest
 from tests_support import ledger as mini
 from tests_support.producers import delete_streams
@@ -10,42 +9,33 @@ from tests_support.servers import Servers
 
 from libs.common.database import Database
 from libs.common.eventstore import EventStore
+from libs.common.migrate import Schema
 from libs.common.service import Service
-from libs.common.settings import Settings
 from libs.common.testing import PASSWORD, prepare
 
 
 @pytest.fixture(scope="session")
-def template(servers: Servers) -> Settings:
-    """Both databases, migrated once; nobody is connected to them."""
-    return prepare(servers.admin_url, mini.schemas(), servers.nats_url, servers.prefix())
-
-
-def _copy(place: mini.Place, template: Settings, service: str) -> None:
-    name = f"{place.settings.database_prefix}{service}"
-    with psycopg.connect(place.admin_url, autocommit=True) as admin:
-        for statement in (
-            f"create database {name} owner {service}_owner"
-            f" template {template.database_prefix}{service} strategy file_copy",
-            f"revoke all on database {name} from public",
-            f"grant connect on database {name} to {service}_system, {service}_reader",
-        ):
-            admin.execute(statement.encode())
+def schemas(servers: Servers) -> dict[str, Schema]:
+    """Both with the roles and the template that they have on these servers."""
+    made = mini.schemas()
+    prepare(servers.admin_url, made, servers.nats_url, servers.prefix())
+    return {schema.service: schema for schema in made}
 
 
 @pytest.fixture
-def place(servers: Servers, template: Settings) -> mini.Place:
-    """A copy of the ledger's database; nothing runs."""
-    settings = template.model_copy(update={"database_prefix": servers.prefix()})
-    made = mini.Place(settings, servers.admin_url)
-    _copy(made, template, "ledger")
-    return made
+def place(servers: Servers, schemas: dict[str, Schema]) -> mini.Place:
+    """The ledger's database; nothing runs."""
+    settings = prepare(
+        servers.admin_url, [schemas["ledger"]], servers.nats_url, servers.prefix()
+    )  # fmt: skip
+    return mini.Place(settings, servers.admin_url)
 
 
 @pytest.fixture
-def both(place: mini.Place, template: Settings) -> mini.Place:
+def both(place: mini.Place, servers: Servers, schemas: dict[str, Schema]) -> mini.Place:
     """The books' database as well."""
-    _copy(place, template, "books")
+    prefix = place.settings.database_prefix
+    prepare(servers.admin_url, [schemas["books"]], servers.nats_url, prefix)
     return place
 
 

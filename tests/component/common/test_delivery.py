@@ -4,9 +4,11 @@ import asyncio
 import random
 
 import nats.aio.msg
+import psycopg
 import pytest
 from nats.js import api
 from sqlalchemy import text
+from tests_support.appender import append, event
 from tests_support.ledger import META, ORG, Noted, Place, build_books, build_ledger, note_many
 
 from libs.common.errors import Unavailable
@@ -14,8 +16,9 @@ from libs.common.eventstore import stream_of
 from libs.common.inbox import Inbox
 from libs.common.messages import Recorded, decode_batch
 from libs.common.readers import Reader
-from libs.common.relay import FIRST, INCARNATION, LAST, Relay, subject_of
+from libs.common.relay import FIRST, INCARNATION, LAST, Relay
 from libs.common.service import Service
+from libs.common.streams import subject_of
 from libs.common.testing import eventually
 
 
@@ -68,6 +71,33 @@ async def test_what_is_published_is_exactly_the_log(ledger: Service) -> None:
         assert (headers[FIRST], headers[LAST], headers[INCARNATION]) == (
             str(events[0].sequence), str(events[-1].sequence), str(incarnation)
         )  # fmt: skip
+
+
+async def test_what_was_not_committed_is_not_published(
+    ledger: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns, turn = 0, Relay._turn
+
+    async def counted(relay: Relay) -> bool:
+        nonlocal turns
+        more = await turn(relay)
+        turns += 1
+        return more
+
+    async def turned() -> int:
+        ledger.appended()
+        return turns
+
+    monkeypatch.setattr(Relay, "_turn", counted)
+    with psycopg.connect(ledger.database.conninfo("system")) as cut:
+        assert append(cut, [event(stream_of("ledger", ORG, "cut"), 1)])
+        seen = turns
+        await eventually(turned, lambda n: n >= seen + 3)
+        cut.rollback()
+    await note_many(ledger.store, [1, 2])
+    await _relayed(ledger, 2)
+    log, head, _ = await ledger.store.page(0, 10)
+    assert (await _published(ledger), head) == (log, 2)
 
 
 async def test_duplicates_in_any_order_are_handled_once(

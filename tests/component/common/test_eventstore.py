@@ -16,7 +16,7 @@ from libs.common import eventstore
 from libs.common.errors import ChangedMeanwhile, Conflict, KeyReused, Unavailable
 from libs.common.eventstore import EventStore, Outcome, append_within, stream_of
 from libs.common.messages import Meta
-from libs.common.testing import PASSWORD
+from libs.common.testing import PASSWORD, eventually
 
 STREAM = stream_of("ledger", ORG, "a")
 
@@ -207,15 +207,35 @@ async def test_facts_are_noted_at_the_end_of_a_stream_whoever_else_writes(
 
 async def test_an_append_in_the_callers_transaction_goes_with_it(store: EventStore) -> None:
     async with store.database.work() as connection:
-        assert await append_within(connection, STREAM, 1, [Noted(amount=1)], META)
-        assert await append_within(connection, STREAM, 1, [], META)
+        assert await append_within(connection, STREAM, [Noted(amount=1)], META, first=1)
+        assert await append_within(connection, STREAM, [], META, first=1)
         await connection.rollback()
     assert await store.load(STREAM) == []
     async with store.database.work() as connection:
-        assert await append_within(connection, STREAM, 1, [Noted(amount=1)], META)
+        assert await append_within(connection, STREAM, [Noted(amount=1)], META, first=1)
     async with store.database.work() as connection:
-        assert not await append_within(connection, STREAM, 1, [Noted(amount=2)], META)
+        assert not await append_within(connection, STREAM, [Noted(amount=2)], META, first=1)
     assert [r.event() for r in await store.load(STREAM)] == [Noted(amount=1)]
+
+
+async def test_an_append_at_the_end_follows_whoever_was_there_or_raises(store: EventStore) -> None:
+    async def another() -> None:
+        async with store.database.work() as second:
+            await append_within(second, STREAM, [Noted(amount=3)], META)
+
+    async def blocked() -> int:
+        async with store.database.work() as third:
+            sql = "select count(*) from pg_locks where not granted"
+            return (await third.exec_driver_sql(sql)).scalar_one()
+
+    async with store.database.work() as first:
+        await append_within(first, STREAM, [Noted(amount=1), Noted(amount=2)], META)
+        late = asyncio.create_task(another())
+        await eventually(blocked, bool)
+    with pytest.raises(Conflict):
+        await late
+    await another()
+    assert [r.json()["amount"] for r in await store.load(STREAM)] == [1, 2, 3]
 
 
 async def test_a_page_tells_head_and_incarnation_also_behind_the_end(store: EventStore) -> None:

@@ -16,8 +16,9 @@ from libs.common.eventstore import EventStore
 from libs.common.messages import decode_batch, encode_batch
 from libs.common.migrate import LOG_SQL
 from libs.common.readers import Reader
-from libs.common.relay import INCARNATION, Relay, subject_of
+from libs.common.relay import INCARNATION, Relay
 from libs.common.service import Service
+from libs.common.streams import subject_of
 from libs.common.testing import eventually
 
 LOCK = "select h.n into base from heads h where h.partition = p for update;"

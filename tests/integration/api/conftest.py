@@ -1,25 +1,40 @@
 """One installation by `troth up` for all tests of this folder, with a world in it."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
+from tests_support.kept import Kept
 from tests_support.stack import Stack
-from tests_support.world import World, receiving, settle_in
+from tests_support.world import World, echo, settle_in
+
+from tests.fakes.receiver import receiving
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def _kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept[World]]:
+    @contextmanager
+    def made() -> Iterator[World]:
+        with receiving(echo) as receiver:
+            stack = Stack(
+                tmp_path_factory.mktemp("stack") / "data", [receiver.pair],
+                {"TROTH_DELIVERY_SWEEP_S": "0.5", "TROTH_TEST_BCRYPT_ROUNDS": "4"},
+            )  # fmt: skip
+            try:
+                stack.start()
+                yield settle_in(stack, receiver.pair)
+            finally:
+                stack.stop()
+
+    found = Kept(made)
+    yield found
+    found.end()
+
+
+@pytest.fixture(scope="module")
+def world(_kept: Kept[World], request: pytest.FixtureRequest) -> Iterator[World]:
     """Two organizations with something of everything in them."""
-    with receiving() as receiver:
-        stack = Stack(
-            tmp_path_factory.mktemp("stack") / "data", [receiver],
-            {"TROTH_DELIVERY_SWEEP_S": "0.5"},
-        )  # fmt: skip
-        try:
-            stack.start()
-            yield settle_in(stack, receiver)
-        finally:
-            stack.stop()
+    yield from _kept.for_module(request.node.nodeid)
 
 
 @pytest.fixture(scope="module", autouse=True)

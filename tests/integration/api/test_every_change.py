@@ -44,6 +44,9 @@ def requests_of(world: World, op: Operation) -> Made:
         case "add-member":
             good = {"email": world.person("joins").email, "role": "viewer"}
             return api, path, {"json": good}, {"json": good | {"role": "runner"}}
+        case "invite-person":
+            good = {"email": f"{new('invited')}@example.com", "role": "viewer"}
+            return api, path, {"json": good}, {"json": good | {"role": "runner"}}
         case "found-organization":
             founder = world.person("founds")
             return founder, path, {"json": {"name": "Once"}}, {"json": {"name": "Twice"}}
@@ -90,7 +93,8 @@ def without_secrets(value: Any) -> Any:
 POSTS = [
     "add-member", "archive-workflow", "cancel-execution", "create-api-key",
     "create-subscription", "disable-workflow", "draft-workflow", "enable-subscription",
-    "enable-workflow", "found-organization", "open-session", "publish-workflow",
+    "enable-workflow", "found-organization", "invite-person", "make-sign-in-link",
+    "open-session", "publish-workflow",
     "read-notification", "register-person", "resend-call", "resend-delivery", "rotate-secret",
     "start-execution", "test-subscription",
 ]  # fmt: skip

@@ -114,7 +114,11 @@ def adders(world: World) -> dict[str, Callable[[int], Any]]:
     def variable(n: int) -> None:
         api.put(f"/v1/variables/v-{n}", {"value": n})
 
+    def invite(n: int) -> None:
+        api.post("/v1/invitations", {"email": f"i-{n}@example.com", "role": "viewer"})
+
     return {
+        "find-invitations": invite,
         "find-api-keys": lambda n: api.post(
             "/v1/api-keys", {"name": str(n), "scopes": ["members:read"]}
         ),
@@ -146,7 +150,7 @@ def numbers() -> Iterator[int]:
 ADDED = [
     "find-api-keys", "find-workflows", "find-versions", "find-members", "find-secrets",
     "find-variables", "find-subscriptions", "find-executions", "find-calls", "find-entries",
-    "find-events", "find-deliveries",
+    "find-events", "find-deliveries", "find-invitations",
 ]  # fmt: skip
 
 

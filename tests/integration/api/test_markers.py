@@ -21,9 +21,10 @@ PROTECTED = (DataClass.DIRECT, DataClass.FREE_TEXT, DataClass.SPECIAL, DataClass
 SENT = {
     # by `settle_in`: the operator, with marks in all that a person says
     "set-up-instance": {"name", "email", "password", "organization", "token"},
-    "register-person": {"name", "email", "password"},
+    "register-person": {"name", "email", "password", "invitation"},
     "open-session": {"email", "password"},
     "add-member": {"email"},
+    "invite-person": {"email"},
     "found-organization": {"name"},
     "create-api-key": {"name"},
     "publish-workflow": {"note"},
@@ -35,12 +36,15 @@ SENT = {
     "create-subscription": {"url"},
     "change-subscription": {"url"},
     "setup-form": {"token"},
+    "join-form": {"token"},
+    "sign-in-by-link": {"token"},
     "draft-workflow": {"document"},
     "save-draft": {"document"},
     "check-document": {"document"},
     "sign-in-by-form": {"document"},
     "sign-out-by-form": {"document"},
     "setup-by-form": {"document"},
+    "join-by-form": {"document"},
 }
 DOCUMENT = f"""troth: 1
 name: NAME
@@ -152,13 +156,19 @@ def people(world: World) -> None:
                 headers={"Idempotency-Key": secrets.token_hex(8)})  # fmt: skip
     world.home.owner.post("/v1/members", {"email": email, "role": "viewer"},
                           headers={"Idempotency-Key": secrets.token_hex(8)})  # fmt: skip
+    guest = {"email": f"g-{email}", "role": "viewer"}
+    world.home.owner.post("/v1/invitations", guest)
+    stranger = {"name": f"{MARK} name", "email": f"s-{email}", "password": password,
+                "old_enough": True, "policies": {}, "invitation": f"{MARK} invitation"}  # fmt: skip
+    assert api.ask("POST", "/v1/people", stranger).status_code == 403
     wrong = body | {"password": f"{MARK} wrong"}
     assert api.ask("POST", "/v1/sessions", wrong).status_code == 401
     form = {"email": email, "password": f"{MARK} form"}
     ours = {"Sec-Fetch-Site": "same-origin"}
-    for path in ("/sign-in", "/setup", "/sign-out"):
+    for path in ("/sign-in", "/setup", "/sign-out", "/join"):
         api.client.post(path, data=form | {"token": f"{MARK} token"}, headers=ours)
-    api.client.get(f"/setup?token={MARK}")
+    for path in ("/setup", "/join", "/sign-in"):
+        api.client.get(f"{path}?token={MARK}")
     api.client.get("/v1/me", headers={"Authorization": f"Bearer {MARK}"})
     api.client.get(f"/v1/{MARK}?{MARK}={MARK}")
 

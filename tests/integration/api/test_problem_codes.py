@@ -13,6 +13,8 @@ NOT_HERE = {
     "already-decided": "comes with approvals",
     "execution-ended": "cancelling answers 200 with what it became; pause and resume come later",
     "sign-up-closed": "a setting of the installation: tests/component/identity/test_sign_in.py",
+    "invitation-needed": "a setting of the installation: test_invitations.py of identity",
+    "invitation-expired": "after seven days: tests/unit/identity/test_invitations.py",
     "conflict": "eight lost races in a row: tests/component/common/test_eventstore.py",
     "rejected": "the kind's own code: every refusal has one of its own",
     "quota-exceeded": "test_refused_calls.py, with 200 at once",

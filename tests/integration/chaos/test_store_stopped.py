@@ -6,8 +6,8 @@ import time
 import pytest
 
 from tests.chaos.callers import calling
-from tests.chaos.counting import Counting
 from tests.chaos.stack import Stack
+from tests.fakes.receiver import Receiver
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -34,7 +34,7 @@ def test_with_postgresql_stopped_callers_are_refused_and_then_served(
 
 
 def test_effects_under_way_while_postgresql_is_killed_are_done_once_each(
-    stack: Stack, counting: Counting
+    stack: Stack, counting: Receiver
 ) -> None:
     started = stack.hook("posts", {"items": list(range(20))})
     assert started.status_code == 202, started.text

@@ -8,10 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from tests_support.kept import Kept
 
 from cli import run_state
 
@@ -113,22 +115,35 @@ def make_installation() -> Iterator[Callable[[Path], Installation]]:
 
 
 @pytest.fixture(scope="session")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def _kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept[Installation]]:
+    @contextmanager
+    def made() -> Iterator[Installation]:
+        folder = tmp_path_factory.mktemp("installation")
+        found = Installation(folder / "data", folder / "config")
+        found.start()
+        try:
+            (link,) = [line for line in found.said if "/setup?token=" in line]
+            token = link.rpartition("token=")[2]
+            body = {"token": token, "name": "Ada", "email": EMAIL, "password": PASSWORD}
+            status, made = found.post("/v1/instance/setup", body)
+            assert status == 201, made
+            signed_in = found.run(
+                "login", "--url", found.state.address, "--email", EMAIL, TROTH_PASSWORD=PASSWORD
+            )
+            assert signed_in.returncode == 0, signed_in.stderr
+            yield found
+        finally:
+            if found.process is not None and found.process.poll() is None:
+                found.stop()
+
+    found = Kept(made)
+    yield found
+    found.end()
+
+
+@pytest.fixture(scope="module")
+def installation(
+    _kept: Kept[Installation], request: pytest.FixtureRequest
+) -> Iterator[Installation]:
     """Started, set up with an operator who is signed in."""
-    folder = tmp_path_factory.mktemp("installation")
-    found = Installation(folder / "data", folder / "config")
-    found.start()
-    try:
-        (link,) = [line for line in found.said if "/setup?token=" in line]
-        token = link.rpartition("token=")[2]
-        body = {"token": token, "name": "Ada", "email": EMAIL, "password": PASSWORD}
-        status, made = found.post("/v1/instance/setup", body)
-        assert status == 201, made
-        signed_in = found.run(
-            "login", "--url", found.state.address, "--email", EMAIL, TROTH_PASSWORD=PASSWORD
-        )
-        assert signed_in.returncode == 0, signed_in.stderr
-        yield found
-    finally:
-        if found.process is not None and found.process.poll() is None:
-            found.stop()
+    yield from _kept.for_module(request.node.nodeid)

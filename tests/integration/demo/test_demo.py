@@ -124,14 +124,18 @@ def test_the_user_may_do_the_kill_and_keep_it_running_afterwards(first, start, d
     where = run.until_it_says("it runs on at")
     run.until_it_says("demo ok")
 
-    address = re.search(r"http://127\.0\.0\.1:\d+/", where)
-    assert address is not None
-    notes = json.loads((data / "demo.json").read_text())
-    signed_in = httpx.post(
-        f"{address[0]}sign-in", data={"email": notes["email"], "password": notes["password"]},
-        headers={"origin": address[0].rstrip("/")}, timeout=20,
-    )  # fmt: skip
-    assert signed_in.status_code == 303, signed_in.text
+    link = re.search(r"(http://127\.0\.0\.1:\d+)/sign-in\?token=(\S+)", where)
+    assert link is not None
+    with httpx.Client(base_url=link[1], timeout=20) as browser:
+        signed_in = browser.get(link[0])
+        assert (signed_in.status_code, signed_in.headers["location"]) == (303, "/"), signed_in.text
+        home = browser.get("/").text
+        assert "Sign out" in home and "<code>exe_" in home
+    again = httpx.get(link[0], timeout=20)
+    assert again.status_code == 401 and "set-cookie" not in again.headers
+    assert "used before" in again.text
+    logs = [file for file in (data / "logs").iterdir() if file.is_file()]
+    assert logs and not [file for file in logs if link[2] in file.read_text(errors="replace")]
     assert any("signed in again" in line for line in run.said.splitlines())
 
     assert run.interrupt() == 0

@@ -13,10 +13,10 @@ from pathlib import Path
 import httpx
 import pytest
 import pytest_asyncio
-from fakes.receiver import Answer, Receiver, Seen
 
 from cli.demo.holders import Log
 from cli.store import Stores
+from tests.fakes.receiver import Answer, Receiver, Seen
 
 from .conftest import ROOT, Start
 

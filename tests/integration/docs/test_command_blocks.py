@@ -54,8 +54,17 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
+            _compiled(Path(name), folder)
     _environment_in(folder)
     return folder
+
+
+def _compiled(name: Path, folder: Path) -> None:
+    """What Python made of a file already: it is used only where it is of that very file."""
+    made = name.parent / "__pycache__" / f"{name.stem}.{sys.implementation.cache_tag}.pyc"
+    if name.suffix == ".py" and (ROOT / made).is_file():
+        (folder / made).parent.mkdir(exist_ok=True)
+        shutil.copy2(ROOT / made, folder / made)
 
 
 def _environment_in(folder: Path) -> None:

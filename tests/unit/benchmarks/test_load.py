@@ -1,40 +1,19 @@
 """What the load generator measured arrives whole, and anything but the wanted answer is refused."""
 
-import http.server
-import threading
 from collections.abc import Iterator
 
 import pytest
 
 from benchmarks import load
 from benchmarks.stack import Failed
-
-
-class Accepting(http.server.BaseHTTPRequestHandler):
-    """Accepts every call on kept connections, except those of `/broken`."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        self.send_response(500 if self.path == "/broken" else 202)
-        self.send_header("content-length", "0")
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing: a test has its own words."""
+from tests.fakes.receiver import receiving
 
 
 @pytest.fixture
 def address() -> Iterator[str]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Accepting)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    """Accepts every call, except those of `/broken`."""
+    with receiving(lambda seen: 500 if seen.path == "/broken" else 202) as receiver:
+        yield receiver.url
 
 
 def call_of(path: str) -> str:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs.common.messages import Recorded, encode_batch
-from libs.common.relay import MESSAGE_BYTES_MAX, MESSAGE_EVENTS_MAX, pack, subject_of
+from libs.common.relay import MESSAGE_BYTES_MAX, MESSAGE_EVENTS_MAX, pack
+from libs.common.streams import subject_of
 
 PAYLOAD_MAX = 1_048_576  # what nats-server takes
 

@@ -4,10 +4,9 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-import httpcore
 import pytest
+from tests_support.inside import Everything, lead_to
 
 from libs.egress import Policy
 
@@ -58,13 +57,6 @@ class Listener:
             await answer(request, writer)
 
 
-class Everything(Policy):
-    """The guard switched off."""
-
-    def check(self, host: str, port: int, addresses: Sequence[str]) -> None:
-        return None
-
-
 @pytest.fixture
 def answer() -> Callable[..., bytes]:
     return http
@@ -99,17 +91,4 @@ async def listener(start_listener: Callable[..., Awaitable[Listener]]) -> Listen
 @pytest.fixture
 def all_roads_lead_to(monkeypatch: pytest.MonkeyPatch) -> Callable[[Listener], list[str]]:
     """Below the guard, any address whatsoever reaches the listener; returns the addresses."""
-    backend: Any = httpcore.AnyIOBackend
-    connect = backend.connect_tcp
-
-    def reroute(listener: Listener) -> list[str]:
-        dialled: list[str] = []
-
-        async def connect_tcp(self: object, host: str, port: int, **options: object) -> object:
-            dialled.append(host)
-            return await connect(self, "127.0.0.1", listener.port, **options)
-
-        monkeypatch.setattr(backend, "connect_tcp", connect_tcp)
-        return dialled
-
-    return reroute
+    return lambda listener: lead_to(listener.port, monkeypatch)
