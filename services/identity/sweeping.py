@@ -27,7 +27,7 @@ from services.identity.tables import (
 )
 
 log = logging.getLogger(__name__)
-TURN_S = 2.0
+TURN_S = 10.0
 LATE = timedelta(seconds=5)
 AT_ONCE = 200
 OLD_LINKS = timedelta(days=30)

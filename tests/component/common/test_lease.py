@@ -132,6 +132,6 @@ async def test_who_lost_the_lease_ends_what_leaders_do(place: Place, streams: No
 
     await eventually(look, lambda seen: seen == ["began", "ended"])
     place.sql("ledger", "delete from leases")
-    await _leads(ledger, yes=True)
+    await eventually(look, lambda seen: seen == ["began", "ended", "began"])
     await ledger.stop()
     assert ends == ["began", "ended"] * 2
