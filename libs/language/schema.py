@@ -62,16 +62,13 @@ def compile_schema(schema: Any) -> Validator:
     """Compile a schema, or raise SchemaError with all that is wrong; nothing is ever fetched."""
     check_schema(schema)
     own = json.loads(json.dumps(schema))
-    names: set[str] = set()
-    has_defaults = False
-    for _, node in subschemas(own, ()):
-        if not isinstance(node, dict):
-            continue
+    nodes = [node for _, node in subschemas(own, ()) if isinstance(node, dict)]
+    for node in nodes:
         if node.get("format") not in FORMATS:
             node.pop("format", None)  # others are notes for people, as in the standard
-        names.update(node.get("properties") or ())
-        has_defaults = has_defaults or "default" in node
-    return Validator(own, build_engine(own), frozenset(names), has_defaults)
+    engine = build_engine(own)  # from here on every keyword has the type that it should have
+    names = {name for node in nodes for name in node.get("properties", ())}
+    return Validator(own, engine, frozenset(names), any("default" in node for node in nodes))
 
 
 def build_engine(schema: Any) -> jsonschema_rs.Draft202012Validator:
