@@ -78,8 +78,8 @@ def _usage(scene: Scene, run: Run) -> int:
     """What billing metered, from events alone."""
 
     def more() -> int | None:
-        found = (used(scene) or 0) - run.used_before
-        return found or None
+        now = used(scene)  # None while billing is behind
+        return None if now is None or now == run.used_before else now - run.used_before
 
     metered = scene.until(more, "billing has not metered the execution")
     if metered != 1:
