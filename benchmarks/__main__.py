@@ -71,14 +71,30 @@ def run(stack: Stack, sizes: Sizes) -> dict[str, Any]:
     ):
         say(f"{name}: {what}")
         found[name] = measure()
-    say("is it true?")
     stack.must_not_have_restarted(running)
+    for executors in (2, 4):
+        say(f"W2 with {executors} executors")
+        found[f"W2x{executors}"] = with_executors(stack, executors, work)
+        if executors == 2:
+            say("W6: the same burst, one of the two is killed in the middle")
+            found["W6"] = work.killed()
+    say("is it true?")
     checks.finished(stack, work.executions)
     even = checks.even(stack)
     found["events"] = {name: counts.committed for name, counts in even.items()}
     found["executions"] = work.executions
     found["sealed_payloads"] = checks.sealed(stack, prepared.marker)
     return found | {"machine": machine()}
+
+
+def with_executors(stack: Stack, count: int, work: Workloads) -> dict[str, Any]:
+    """W2 on an installation that is started anew; it runs on."""
+    stack.stop()
+    stack.start(count)
+    running = stack.wait_until_ready()
+    found = work.burst()
+    stack.must_not_have_restarted(running)
+    return found
 
 
 def machine() -> dict[str, Any]:

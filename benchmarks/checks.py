@@ -15,6 +15,7 @@ from libs.common.relay import LAST
 from libs.common.streams import subject_of
 from libs.embedded.postgres import DURABILITY
 
+STARTED = "executor.event.execution-started"
 EVEN_WITHIN_S = 60.0
 SEALED = ("input", "output", "values", "value", "request", "body", "headers")
 
@@ -115,6 +116,31 @@ def finished(stack: Stack, expected: int) -> None:
         row = connection.execute("select count(*) from log where type = %s", (FINISHED,)).fetchone()
     if row != (expected,):
         raise Failed(f"{expected} executions were called for, the log has {row} that ended")
+
+
+def begun_and_ended(stack: Stack, first: int) -> tuple[set[str], set[str]]:
+    """The executions that the log has as started, and as finished, behind a number."""
+    found: dict[str, set[str]] = {STARTED: set(), FINISHED: set()}
+    with stack.connect("executor") as connection:
+        rows = connection.execute(
+            "select type, stream from log where n > %s and type = any(%s)", (first, [*found])
+        )
+        for type_, stream in rows:
+            found[type_].add(stream.rpartition("-")[2])
+    return found[STARTED], found[FINISHED]
+
+
+def repeated(stack: Stack, first: int) -> int:
+    """Results that a step has beyond its first one, behind a number of the log."""
+    with stack.connect("executor") as connection:
+        row = connection.execute(
+            "select count(*) - count(distinct (stream, r ->> 'path')) from log,"
+            " json_array_elements(case json_typeof(data -> 'results')"
+            " when 'array' then data -> 'results' else '[]' end) r where n > %s",
+            (first,),
+        ).fetchone()
+    assert row is not None, "an aggregate has a row"
+    return row[0]
 
 
 def sealed(stack: Stack, marker: str) -> int:

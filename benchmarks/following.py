@@ -32,6 +32,18 @@ class Following:
         self._log.close()
         self._trail.close()
 
+    def transactions(self) -> int:
+        """Transactions that the executor's database has ended, by whatever asked for them.
+
+        Single statements are one each, so on the hot path it counts round trips. The server notes
+        them with a second's delay at most; these looks are among them.
+        """
+        return self._one(
+            self._log,
+            "select xact_commit + xact_rollback from pg_stat_database"
+            " where datname = current_database()",
+        )
+
     def look(self) -> None:
         row = self._log.execute(
             "select coalesce(max(n), %s), count(*) filter (where type = %s) from log"

@@ -14,7 +14,8 @@ SILENT_MAX_S = 75.0
 
 class Job(msgspec.Struct):
     """Calls over kept connections, each with the next call when the last one is answered; ends
-    after `seconds` or after `count` calls. Connection i sends `requests[i % len(requests)]`."""
+    after `seconds` or after `count` calls. Connection i sends `requests[i % len(requests)]`.
+    With `keeps` the bodies of the answers with that status come back."""
 
     host: str
     port: int
@@ -22,6 +23,7 @@ class Job(msgspec.Struct):
     connections: int
     seconds: float | None = None
     count: int | None = None
+    keeps: int | None = None
 
 
 class Done(msgspec.Struct):
@@ -32,6 +34,7 @@ class Done(msgspec.Struct):
     statuses: dict[int, int]
     latencies_ms: list[float]
     cpu_s: float
+    bodies: list[str] = []
 
     @property
     def answered(self) -> int:
@@ -47,6 +50,8 @@ class Load:
         self.until = None if job.seconds is None else self.began + job.seconds
         self.statuses: Counter[int] = Counter()
         self.latencies_ms: list[float] = []
+        self.keeps = job.keeps
+        self.bodies: list[str] = []
 
     def another(self) -> bool:
         """Whether one more call is to be sent; counts it."""
@@ -93,6 +98,8 @@ class Connection(asyncio.Protocol):
         if head < 0 or len(self._got) < head + 4 + length_of(self._got[:head]):
             return
         status = int(self._got[9:12])
+        if status == self.load.keeps:
+            self.load.bodies.append(self._got[head + 4 :].decode())
         self._got = b""
         self.load.answered(status, self._sent_at)
         self._next()
@@ -138,7 +145,8 @@ async def drive(job: Job) -> Done:
     async with asyncio.timeout((job.seconds or 0) + SILENT_MAX_S + (job.count or 0) / 20):
         await asyncio.gather(*(connection.done for connection in made))
     return Done(
-        began, time.monotonic(), dict(load.statuses), load.latencies_ms, cpu_s() - used
+        began, time.monotonic(), dict(load.statuses), load.latencies_ms, cpu_s() - used,
+        load.bodies,
     )  # fmt: skip
 
 

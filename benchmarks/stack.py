@@ -29,20 +29,21 @@ class Failed(Exception):
 
 
 class Stack:
-    """The embedded stack with everything on: gateway, one executor, the other services."""
+    """The embedded stack with everything on: gateway, executors, the other services."""
 
     def __init__(self, data: Path, log: Path) -> None:
         self.data, self.log = data, log
         self._process: subprocess.Popen[bytes] | None = None
         self._logged = 0
 
-    def start(self) -> float:
+    def start(self, executors: int = 1) -> float:
         """Starts it without waiting; the moment (monotonic) is the answer."""
         self._logged = log_size(self.log)
         kept = {k: v for k, v in os.environ.items() if not k.startswith("TROTH_") or k in KEPT}
         begun = time.monotonic()
         self._process = launch(
-            [sys.executable, "-m", "cli.main", "up", "--data", self.data, "--port", "0"],
+            [sys.executable, "-m", "cli.main", "up", "--data", self.data, "--port", "0",
+             "--executors", str(executors)],
             log=self.log, death_signal=signal.SIGTERM, env=with_code(kept),
         )  # fmt: skip
         return begun
@@ -83,6 +84,13 @@ class Stack:
         if time.monotonic() > deadline:
             raise Failed(f"`troth up` {what}:\n{log_tail(self.log, self._logged)}")
         time.sleep(0.005)
+
+    def kill(self, name: str) -> None:
+        """`kill -9` of one process of ours; the launcher starts another one."""
+        pid = self.state().processes[name].pid
+        if pid is None:
+            raise Failed(f"{name} does not run")
+        os.kill(pid, signal.SIGKILL)
 
     # -- looking into it ----------------------------------------------------------------------
 

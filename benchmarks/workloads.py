@@ -1,11 +1,13 @@
-"""The workloads W1, W2, W3 and W5: what is sent, what is waited for, what it cost."""
+"""The workloads W1, W2, W3, W5 and W6: what is sent, what is waited for, what it cost."""
 
+import json
 import statistics
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks import load
+from benchmarks import checks, load
 from benchmarks.figures import percentile
 from benchmarks.following import Following
 from benchmarks.generator import Done
@@ -41,6 +43,7 @@ class Workloads:
     def __init__(self, stack: Stack, prepared: Prepared, sizes: Sizes) -> None:
         self.stack, self.prepared, self.sizes = stack, prepared, sizes
         self.executions = 0
+        self.transactions = 0.0  # of the executor's database per execution, in the last measurement
 
     def answers(self) -> dict[str, Any]:
         """W1: one call, one answer, at three concurrencies."""
@@ -58,6 +61,7 @@ class Workloads:
                 "p50_ms": percentile(times, 50), "p95_ms": percentile(times, 95),
                 "p99_ms": percentile(times, 99), "max_ms": times[-1],
                 "executions": done.answered, "generator_cpu_ms": _each(done), "cpu_ms": used,
+                "transactions": self.transactions,
             }  # fmt: skip
         return found
 
@@ -85,6 +89,35 @@ class Workloads:
         found = self._all_at_once(requests, self.sizes.waiting)
         return {"s": found.pop("committed_s")} | found
 
+    def killed(self) -> dict[str, Any]:
+        """W6: an executor of several is killed in the middle of W2, and comes back when it may."""
+        requests, count = self.prepared.requests("bench-burst", 7), self.sizes.burst
+        victim = next(name for name in self.stack.groups() if name.startswith("executor"))
+        with Following(self.stack) as following:
+            first = following.n
+            sending = load.Generator(
+                self.prepared.address, requests, UNANSWERED, count=count, keeps=202
+            )
+            try:
+                following.wait_finished(count // 2, WITHIN_S)
+                self.stack.kill(victim)
+                killed, by_then = time.monotonic(), following.finished
+                done = sending.take_any()
+            finally:
+                sending.end()
+            began, _ = checks.begun_and_ended(self.stack, first)
+            ended = max(following.wait_finished(len(began), WITHIN_S), done.ended)
+            following.wait_audited(WITHIN_S)
+        began, over = checks.begun_and_ended(self.stack, first)
+        promised = {json.loads(body)["execution"] for body in done.bodies}
+        self.executions += len(began)
+        return {
+            "s": ended - killed, "lost": len((promised | began) - over),
+            "repeated": checks.repeated(self.stack, first), "ended_before_the_kill": by_then,
+            "promised": len(promised), "refused": done.answered - len(promised),
+            "executions": len(began),
+        }  # fmt: skip
+
     # -- what they share ----------------------------------------------------------------------
 
     def _all_at_once(self, requests: list[str], count: int) -> dict[str, Any]:
@@ -110,7 +143,7 @@ class Workloads:
             "committed_per_s": count / committed, "audited_per_s": count / audited,
             "committed_s": committed, "audited_s": audited,
             "accepted_per_s": count / (done.ended - done.began), "executions": count,
-            "generator_cpu_ms": _each(done), "cpu_ms": used,
+            "generator_cpu_ms": _each(done), "cpu_ms": used, "transactions": self.transactions,
         }  # fmt: skip
 
     def _send(self, requests: list[str], connections: int, status: int, **much: Any) -> Done:
@@ -124,9 +157,11 @@ class Workloads:
         """With the processor time in ms that each part used per execution, audit included."""
         before = self.stack.cpu_s()
         with Following(self.stack) as following:
+            ended = following.transactions()
             done = work()
             following.look()
             following.wait_audited(WITHIN_S)
+            self.transactions = (following.transactions() - ended) / count(done)
         after = self.stack.cpu_s()
         each = {name: (after[name] - before[name]) * 1000 / count(done) for name in after}
         return done, each | {"total": sum(each.values())}

@@ -1,11 +1,11 @@
-"""`troth executions`: what ran, and what happened in one."""
+"""`troth executions`: what ran, what happened in one, and what a person does about it."""
 
 import json
 from typing import Any
 
 import click
 
-from cli import watch
+from cli import controls, watch
 from cli.client import Api
 from cli.output import facts, json_option, length, say_json, table
 from cli.problems import refusals_end_the_command
@@ -23,17 +23,21 @@ def executions(context: click.Context) -> None:
 @executions.command("list")
 @click.option("--workflow", help="Id or name.")
 @click.option("--status", help="One or several with commas: running,waiting,failed …")
+@click.option("--key", help="The value of the workflow's concurrency key.")
+@click.option("--search", help="Words in the text of an error.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 200))
 @json_option
 @refusals_end_the_command
 def list_(
-    workflow: str | None = None, status: str | None = None, limit: int = 20, as_json: bool = False
-) -> None:
+    workflow: str | None = None, status: str | None = None, key: str | None = None,
+    search: str | None = None, limit: int = 20, as_json: bool = False,
+) -> None:  # fmt: skip
     """The newest executions."""
     api = Api.of_caller()
     page = api.get(
-        "/v1/executions", workflow=workflow, status=status, limit=limit, expand="workflow"
-    )
+        "/v1/executions", workflow=workflow, status=status, key=key, q=search, limit=limit,
+        expand="workflow",
+    )  # fmt: skip
     if as_json:
         say_json(page)
         return
@@ -81,22 +85,29 @@ def _show_now(api: Api, execution: str, as_json: bool, data: bool) -> None:
         return
     facts({
         "execution": shown["id"], "workflow": f"{shown['workflow']} version {shown['version']}",
-        "status": shown["status"], "started": shown["started_at"], "ended": shown["ended_at"],
+        "status": _status(shown), "started": shown["started_at"], "ended": shown["ended_at"],
         "took": length(shown["duration_ms"]), "waits for": shown["waiting_for"],
-        "due": shown["due_at"], "error": (shown["error"] or {}).get("type"),
+        "due": shown["due_at"], **_error(shown["error"]),
     })  # fmt: skip
     click.echo()
     for entry in timeline:
         click.echo(line_of(entry, shown["started_at"]))
 
 
-@executions.command("cancel")
-@click.argument("execution")
-@click.option("--reason", help="Recorded with it.")
-@json_option
-@refusals_end_the_command
-def cancel(execution: str, reason: str | None, as_json: bool) -> None:
-    """Ask an execution to end; what it does now is finished or cut."""
-    body = {"rollback": False, "reason": reason}
-    shown = Api.of_caller().post(f"/v1/executions/{execution}/cancel", body)
-    say_json(shown) if as_json else click.echo(f"{shown['id']} {shown['status']}")
+def _status(shown: dict[str, Any]) -> str:
+    why = shown["queued_for"]
+    return f"{shown['status']} for {why}" if why else shown["status"]
+
+
+def _error(error: dict[str, Any] | None) -> dict[str, Any]:
+    """Which step, which attempt, and what to do about it."""
+    if error is None:
+        return {"error": None}
+    where = f" in {error['step']}" if error["step"] else ""
+    tries = f", attempt {error['attempts']}" if error["attempts"] else ""
+    status = f", status {error['status']}" if error["status"] else ""
+    return {"error": f"{error['type']}{where}{tries}{status}", "what to do": error["remedy"]}
+
+
+for command in (controls.cancel, controls.pause, controls.resume, controls.effects):
+    executions.add_command(command)

@@ -8,6 +8,8 @@ from libs.embedded.nats import NatsUser
 SERVICES = (*("identity", "workflows", "executor", "billing", "audit", "subscriptions", "gateway"),)
 WORK_STREAM, WORK_DURABLE, WORK_SUBJECTS = "WORK", "executor", "executor.work.>"
 STARTS_WORK = frozenset({"gateway", "workflows", "executor"})
+# What is said at a commit, for the streams at the door.
+HEARS = {"gateway": ("subscriptions.relay.fed", "executor.relay.moved")}
 ANSWERS_INTO = {"executor": ("_INBOX_gateway.>",)}
 
 ReaderOf = tuple[str, str]
@@ -48,7 +50,7 @@ def user(service: str, readers: Iterable[ReaderOf], password: str) -> NatsUser:
         publish += _reads(stream, durable)
     subscribe = (
         *(f"_INBOX_{service}.>", f"{service}.command.>", f"{service}.query.>"),
-        *("*.event.>", "*.relay.head", f"{service}.relay.>"),
+        *("*.event.>", "*.relay.head", f"{service}.relay.>", *HEARS.get(service, ())),
     )
     return NatsUser(service, password, tuple(publish), subscribe, allow_responses=True)
 

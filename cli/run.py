@@ -72,11 +72,11 @@ def finish(api: Api, execution: str, as_json: bool) -> dict[str, Any]:
     return ended
 
 
-def input_of(given: str | None) -> Any:
+def input_of(given: str | None, option: str = "--input") -> Any:
     """JSON from the command line, or from a file behind `@`."""
     if given is None:
         return {}
-    text, where = given, "--input"
+    text, where = given, option
     if given.startswith("@"):
         where = given[1:]
         try:

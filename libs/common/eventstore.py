@@ -196,6 +196,10 @@ class EventStore:
                 return n
         raise Conflict("too many changes at once; try again")
 
+    async def append_each(self, batch: list[Row]) -> None:
+        """Appends to many streams in one statement; one that was changed meanwhile is left out."""
+        await self._append(batch, [], None)
+
     async def made_before(self, meta: Meta) -> tuple[str, str | None, int] | None:
         """Digest, answer and last version of this very command. Raises KeyReused."""
         if meta.command_id is None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, Field, JsonValue, PlainSerializer
 from pydantic.fields import FieldInfo
@@ -59,7 +59,10 @@ ExecutionId = Annotated[str, _id("exe"), _indirect("execution id")]
 CallId = Annotated[str, _id("call"), _indirect("trigger call id")]
 SubscriptionId = Annotated[str, _id("sub"), _none("event subscription id")]
 DeliveryId = Annotated[str, _id("del"), _none("delivery id")]
+ApprovalId = Annotated[str, _id("apv"), _indirect("approval id")]
+OperationId = Annotated[str, _id("op"), _indirect("operation id")]
 NotificationId = Annotated[str, _id("ntf"), _none("notification id")]
+ReviewId = Annotated[str, _id("rev"), _none("review id")]
 EventId = Annotated[str, Field(max_length=48), _none("event id")]
 KeyId = Annotated[str, Field(max_length=64), _none("data key id")]
 OwnerId = Annotated[str, Field(max_length=48), _indirect("owner of a data key", "person")]
@@ -93,6 +96,8 @@ HttpPath = Annotated[
 ]
 QueryName = Annotated[str, Field(max_length=100), _none("name of a query value, from a document")]
 LabelText = Annotated[str, Field(max_length=100), _none("label, from a document")]
+CronLine = Annotated[str, Field(max_length=200), _none("cron line, from a document")]
+ZoneName = Annotated[str, Field(max_length=64), _none("time zone, from a document")]
 Slug = Annotated[
     str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$"), _indirect("short name of an organization")
 ]
@@ -181,6 +186,8 @@ def _bare(info: FieldInfo, seen: set[type]) -> list[str]:
 
 
 def _bare_type(annotation: Any, seen: set[type]) -> list[str]:
+    if isinstance(annotation, TypeVar):
+        return []  # of a generic message: looked at where it is filled in
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return ["." + inner for inner in bare_fields(annotation, seen)]
     if meaning_of(annotation) and not _mixed(annotation):

@@ -34,7 +34,7 @@ class Message(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
-Kind = type[Message]
+Kind = type[BaseModel]
 
 
 class Ask(Message):
@@ -102,6 +102,7 @@ class Meta(BaseModel):
     organization: OrganizationId = "instance"
     actor: Actor = "system:unknown"
     permissions: frozenset[Word] = frozenset()
+    role: Word | None = None
     request_id: RequestId = ""
     causation_id: EventId | None = None
     origin: SealedOrigin | None = None

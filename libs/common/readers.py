@@ -88,6 +88,7 @@ class Reader:
         self.n, self.incarnation, self.head = 0, 0, 0
         self.stopped: str | None = None
         self.on_stop: Callable[[str, Recorded, str], Awaitable[None]] | None = None
+        self.on_moved: Callable[[], None] = lambda: None
         self._moved = asyncio.Condition()
 
     @property
@@ -195,6 +196,7 @@ class Reader:
             self.n, self.incarnation, self.stopped = n, incarnation, None
             self.head = max(self.head, n)
             self._moved.notify_all()
+        self.on_moved()
 
     async def _stop(self, event: Recorded, error: Exception) -> None:
         said = f"{type(error).__name__} at {event.sequence} ({event.type})"

@@ -27,6 +27,7 @@ APPENDED = Counter("troth_events_appended_total", "Events committed", ["service"
 REQUESTS = Counter("troth_requests_total", "HTTP requests", ["route", "status"])
 REQUEST_S = Histogram("troth_request_seconds", "HTTP request time", ["route"])
 EXECUTIONS = Counter("troth_executions_total", "Executions ended", ["outcome"])
+EVENTS_PASSED = Counter("troth_events_passed_total", "Events that did not fit a trigger's match")
 RUNNING = Gauge("troth_executions_running", "Executions held by this process")
 
 

@@ -6,40 +6,54 @@ from dataclasses import dataclass
 from typing import Any
 
 from libs.language.check_context import Context, Fields, Scope, kind_of
+from libs.language.check_head import egress_at, labels_at
+from libs.language.check_kinds import STEP_KINDS
 from libs.language.check_known import HTTP_REQUEST, Card, Known
+from libs.language.check_limits import warn_of_limits
 from libs.language.check_report import Problem, Report, explain
-from libs.language.check_shapes import Fits, Keys, Shape
-from libs.language.check_steps import block_at
-from libs.language.check_triggers import trigger_scope, triggers_at
-from libs.language.document import LANGUAGE_VERSION, Block, Document
-from libs.language.schema import SchemaError, compile_schema
+from libs.language.check_schema import schema_at
+from libs.language.check_settings import (
+    budget_at,
+    concurrency_at,
+    debounce_at,
+    priority_at,
+    rate_at,
+)
+from libs.language.check_shapes import Keys, Shape
+from libs.language.check_steps import ERROR_SHAPE, block_at, inner_block
+from libs.language.check_tests import cases_at
+from libs.language.check_triggers import triggers_at
+from libs.language.document import LANGUAGE_VERSION, Document
 from libs.language.source import Source, read_value
+from libs.language.steps import Block
 
 __all__ = ["HTTP_REQUEST", "Card", "Checked", "Known", "Problem", "check", "explain", "parse"]
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 NAME_FORM = "a to z, 0 to 9 and -, beginning with a letter, at most 63 characters"
-LABEL = re.compile(r"[a-z][a-z0-9_.-]{0,39}")
-# A name, an IPv4 address or an IPv6 address in brackets; perhaps a port.
-HOST = re.compile(
-    r"(?=.{1,261}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*"
-    r"|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?",
-    re.IGNORECASE,
-)
 KEYS = (
-    *("troth", "name", "title", "description", "labels", "input", "on", "budget", "egress"),
-    *("timeout", "steps", "output"),
+    *("troth", "name", "title", "description", "labels", "input", "on", "concurrency", "debounce"),
+    *("rate", "priority", "budget", "egress", "timeout", "steps", "on_error", "output", "tests"),
 )
-KEYS_LATER = ("concurrency", "debounce", "rate", "on_error", "tests")
 TITLE_CHARS_MAX = 200
 DESCRIPTION_CHARS_MAX = 10_000
-LABELS_MAX = 20
-LABEL_CHARS_MAX = 100
-EGRESS_MAX = 100
-BUDGET_STEPS_MAX = 10_000_000
 ROOT_SHAPES: Mapping[str, Shape] = {
     "input": None,
-    "trigger": Keys({"kind": None, "at": None, "headers": None, "query": None, "call": None}),
+    "trigger": Keys(
+        dict.fromkeys(
+            (
+                "kind",
+                "at",
+                "headers",
+                "query",
+                "call",
+                "schedule",
+                "due_at",
+                "event_id",
+                "event_type",
+            )
+        )
+    ),
     "execution": Keys({"id": None, "started_at": None, "attempt": None, "mode": None}),
     "workflow": Keys({"name": None, "version": None}),
     "vars": None,
@@ -69,8 +83,10 @@ def check(source: Source, *, known: Known | None = None) -> Checked:
     report = Report(source)
     document = None
     if isinstance(source.value, dict):
-        context = Context(report, known or Known(), step_ids(source.value))
+        context = Context(report, known or Known(), step_ids(source.value), STEP_KINDS)
         document = document_at(Fields(context, (), source.value))
+        if not report.problems:
+            warn_of_limits(report, document)
     else:
         detail = f"a workflow is an object, not {kind_of(source.value)}"
         report.problem((), "block-shape", detail, see="the-file")
@@ -110,20 +126,25 @@ def document_at(fields: Fields) -> Document:
     """Read the whole document; it may be used only if nothing was reported."""
     context = fields.context
     language_version(fields)
-    fields.only(KEYS, later=KEYS_LATER)
+    fields.only(KEYS)
     name = fields.matching("name", NAME, "bad-name", NAME_FORM)
     if "name" not in fields:
         fields.missing("name", "the workflow's name in addresses and lists")
     title = fields.words("title", TITLE_CHARS_MAX)
     description = fields.words("description", DESCRIPTION_CHARS_MAX)
     labels = labels_at(fields)
-    input_shape = input_at(fields)
     context.egress = egress_at(fields)
-    scope = Scope({**ROOT_SHAPES, "input": input_shape})
-    triggers = triggers_at(fields, trigger_scope(scope))
+    scope = Scope({**ROOT_SHAPES, "input": schema_at(fields, "input")})
+    triggers = triggers_at(fields, scope)
+    concurrency = concurrency_at(fields, scope)
+    debounce = debounce_at(fields, scope)
+    rate = rate_at(fields, scope)
+    priority = priority_at(fields)
     timeout_s = fields.duration("timeout")
-    budget_steps = budget_at(fields)
+    budget_steps, budget_duration_s = budget_at(fields)
     block = steps_at(fields, scope)
+    on_error, _ = inner_block(fields, "on_error", scope.plus("error", ERROR_SHAPE), 0)
+    tests = cases_at(fields)
     return Document(
         name=name or "",
         title=title,
@@ -140,6 +161,14 @@ def document_at(fields: Fields) -> Document:
         connectors=tuple(context.connectors),
         secrets=tuple(context.secrets),
         variables=tuple(context.variables),
+        callees=tuple(context.callees),
+        on_error=on_error,
+        concurrency=concurrency,
+        debounce=debounce,
+        rate=rate,
+        priority=priority,
+        budget_duration_s=budget_duration_s,
+        tests=tests,
     )
 
 
@@ -166,75 +195,3 @@ def steps_at(fields: Fields, scope: Scope) -> Block:
     if fields.value["steps"] == []:
         fields.report.problem(fields.at("steps"), "no-steps", "a workflow has at least one step")
     return block_at(fields, scope, 1)[0]
-
-
-def labels_at(fields: Fields) -> Mapping[str, str]:
-    """Literal labels."""
-    inner = fields.inner("labels")
-    if inner is None:
-        return {}
-    if len(inner.value) > LABELS_MAX:
-        fields.report.problem(inner.path, "too-many", f"at most {LABELS_MAX} labels are allowed")
-        return {}
-    labels: dict[str, str] = {}
-    for key in inner.value:
-        if not LABEL.fullmatch(key):
-            rule = "expression-in-key" if "${{" in key else "bad-name"
-            detail = "a label's name is a to z, 0 to 9, _ . -, at most 40 characters"
-            fields.report.problem(inner.at(key), rule, detail, of_key=True, found=key)
-        text = inner.words(key, LABEL_CHARS_MAX)
-        if text is not None:
-            labels[key] = text
-    return labels
-
-
-def input_at(fields: Fields) -> Shape:
-    """The input's schema: sound, small and cheap, or reported and unknown."""
-    if "input" not in fields:
-        return None
-    schema = fields.value["input"]
-    try:
-        compile_schema(schema)
-    except SchemaError as error:
-        for fault in error.faults:
-            path = (*fields.at("input"), *fault.path)
-            of_key = fault.rule in ("unknown-key", "schema-keyword")
-            fields.report.problem(
-                path,
-                fault.rule,
-                fault.detail,
-                see="triggers",
-                of_key=of_key,
-                found=fault.found,
-                mean=fault.did_you_mean,
-            )
-        return None
-    return Fits(schema, schema)
-
-
-def egress_at(fields: Fields) -> tuple[str, ...] | None:
-    """The hosts that can be reached, in small letters; None if the document does not say."""
-    if "egress" not in fields:
-        return None
-    hosts: list[str] = []
-    for index, entry in enumerate(fields.items("egress", EGRESS_MAX)):
-        path = (*fields.at("egress"), index)
-        if isinstance(entry, str) and HOST.fullmatch(entry):
-            hosts.append(entry.lower())
-        elif isinstance(entry, str) and "${{" in entry:
-            detail = "`egress` is literal: it is read when the document is published"
-            fields.report.problem(path, "expression-not-here", detail, see="fields", found=entry)
-        else:
-            detail = "`egress` lists hosts, such as api.example.com, without https:// and path"
-            found = entry if isinstance(entry, str) else None
-            fields.report.problem(path, "bad-host", detail, found=found)
-    return tuple(hosts)
-
-
-def budget_at(fields: Fields) -> int | None:
-    """`budget: {steps}`; its other parts come later."""
-    inner = fields.inner("budget")
-    if inner is None:
-        return None
-    inner.only(("steps",), later=("tokens", "cost", "duration"))
-    return inner.integer("steps", 1, BUDGET_STEPS_MAX)

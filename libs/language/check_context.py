@@ -1,7 +1,7 @@
 """The state of one check, and the reading of literal fields: keys, texts, numbers, durations."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from libs.language.durations import parse_duration
 from libs.language.errors import ExpressionError
 from libs.language.scan import OPENING
 from libs.language.source import Path
+from libs.language.steps import Step
 
 STEP_ID = re.compile(r"[a-z][a-z0-9_]{0,39}")
 TITLE_CHARS_MAX = 200
@@ -28,6 +29,17 @@ class Scope:
         return Scope({**self.names, name: shape})
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A step, None if it has problems, and what is known about its result."""
+
+    step: Step | None
+    shape: Shape
+
+
+StepKind = Callable[["Fields", str, str | None, Scope, int], Made]
+
+
 @dataclass(slots=True)
 class Context:
     """What a check gathers while it walks the document once."""
@@ -35,6 +47,7 @@ class Context:
     report: Report
     known: Known
     step_ids: frozenset[str]  # all of the document, for better messages
+    kinds: Mapping[str, StepKind]  # how each kind of step is read
     taken: set[str] = field(default_factory=set)
     steps_count: int = 0
     # Used as ordered sets: the order of appearance.
@@ -42,6 +55,7 @@ class Context:
     hosts: dict[str, None] = field(default_factory=dict)
     secrets: dict[str, None] = field(default_factory=dict)
     variables: dict[str, None] = field(default_factory=dict)
+    callees: dict[str, None] = field(default_factory=dict)
     egress: tuple[str, ...] | None = None
     looks: Budget = field(default_factory=Budget)
     engines: dict[tuple[str, str], Any] = field(default_factory=dict)
@@ -208,6 +222,19 @@ class Fields:
             detail = f"`{key}` has {len(value)} entries; at most {items_max} are allowed"
             self.report.problem(self.at(key), "too-many", detail)
         return value[:items_max]
+
+    def texts(self, key: str, items_max: int) -> Iterator[tuple[Path, str]]:
+        """The literal texts of a list with their paths; what is none is reported."""
+        for index, entry in enumerate(self.items(key, items_max)):
+            path = (*self.at(key), index)
+            if not isinstance(entry, str):
+                detail = f"`{key}` lists texts, not {kind_of(entry)}"
+                self.report.problem(path, "wrong-type", detail, found=kind_of(entry))
+            elif OPENING in entry:
+                detail = f"`{key}` is literal: it is read when the document is published"
+                self.report.problem(path, "expression-not-here", detail, see="fields", found=entry)
+            else:
+                yield path, entry
 
 
 def duration_s(report: Report, path: Path, text: str) -> float | None:

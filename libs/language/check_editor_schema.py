@@ -1,189 +1,74 @@
 """The language as a JSON Schema, for editors and other tools; what comes later is not in it."""
 
-from typing import Any
+from libs.language import check, check_head, check_settings, check_tests, check_triggers
+from libs.language.editor_fields import (
+    DURATION,
+    JSON_SCHEMA,
+    KINDS_OF_FIELDS,
+    LITERAL,
+    VALUE,
+    Schema,
+    closed,
+    integer,
+    list_of,
+    ref,
+    said,
+    text,
+    whole,
+    words,
+)
+from libs.language.editor_settings import setting_parts
+from libs.language.editor_steps import step_parts
+from libs.language.editor_triggers import trigger_parts
 
-from libs.language import check, check_steps, check_triggers, check_uses
-from libs.language.check_context import STEP_ID, TITLE_CHARS_MAX
-
-DURATION = r"^[0-9]{1,15}(ms|s|m|h|d)$"
-ONE_EXPRESSION = r"^\s*\$\{\{[\s\S]*\}\}\s*$"
-LITERAL = {"type": "string", "not": {"pattern": r"\$\{\{"}}
-DURATION_FIELD = {"type": "string", "pattern": DURATION}
-EXPRESSION_FIELD = {"type": "string", "pattern": ONE_EXPRESSION}
-BLOCK_FIELDS = {"steps": {"$ref": "#/$defs/steps"}, "output": {}}
-INPUT_NOTE = "JSON Schema 2020-12; $ref only to #/$defs/…, at most 64 KiB and 500 parts"
-
-
-def whole(pattern: str) -> str:
-    """A pattern for the whole text."""
-    return f"^(?:{pattern})$"
-
-
-def closed(properties: dict[str, Any], required: tuple[str, ...] = ()) -> dict[str, Any]:
-    """An object with these keys and no others."""
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(required),
-        "additionalProperties": False,
-    }
+ADDRESS = "/v1/schema/workflow"
 
 
-def workflow_schema() -> dict[str, Any]:
+def workflow_schema() -> Schema:
     """JSON Schema (2020-12) of language version 1, without what comes later and without scopes."""
-    words = {**LITERAL, "maxLength": check.TITLE_CHARS_MAX}
-    properties = {
-        "troth": {"const": 1, "description": "The version of the language; the first key."},
-        "name": {"type": "string", "pattern": whole(check.NAME.pattern)},
-        "title": words,
-        "description": {**LITERAL, "maxLength": check.DESCRIPTION_CHARS_MAX},
-        "labels": {
-            "type": "object",
-            "maxProperties": check.LABELS_MAX,
-            "propertyNames": {"pattern": whole(check.LABEL.pattern)},
-            "additionalProperties": {**LITERAL, "maxLength": check.LABEL_CHARS_MAX},
-        },
-        "input": {"type": ["object", "boolean"], "description": INPUT_NOTE},
-        "on": {"type": "array", "items": trigger(), "maxItems": check_triggers.TRIGGERS_MAX},
-        "budget": closed(
-            {"steps": {"type": "integer", "minimum": 1, "maximum": check.BUDGET_STEPS_MAX}}
-        ),
-        "egress": {
-            "type": "array",
-            "maxItems": check.EGRESS_MAX,
-            "items": {**LITERAL, "minLength": 1, "maxLength": 261},
-        },
-        "timeout": DURATION_FIELD,
-        "steps": {"$ref": "#/$defs/steps", "minItems": 1},
-        "output": {},
-    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": "/v1/schema/workflow",
+        "$id": ADDRESS,
         "title": "Troth workflow",
-        **closed(properties, ("troth", "name", "steps")),
-        "$defs": definitions(),
+        **closed("A workflow.", document_fields(), ("troth", "name", "steps")),
+        "$defs": {**step_parts(), **trigger_parts(), **setting_parts(), **KINDS_OF_FIELDS},
     }
 
 
-def definitions() -> dict[str, Any]:
-    """The parts that refer to each other."""
-    steps = {"type": "array", "maxItems": check_steps.STEPS_MAX, "items": {"$ref": "#/$defs/step"}}
-    kinds = {"set": set_(), "uses": uses(), "choose": choose(), "for_each": loop(), "wait": wait()}
+def document_fields() -> Schema:
+    """The keys of a document."""
+    labels = {
+        "type": "object",
+        "maxProperties": check_head.LABELS_MAX,
+        "propertyNames": {"pattern": whole(check_head.LABEL.pattern)},
+        "additionalProperties": words(check_head.LABEL_CHARS_MAX),
+    }
+    host = {**LITERAL, "minLength": 1, "maxLength": 261}
+    priority = {
+        **integer(check_settings.PRIORITY_MIN, check_settings.PRIORITY_MAX),
+        "default": 0,
+    }
     return {
-        "steps": steps,
-        "block": closed(BLOCK_FIELDS, ("steps",)),
-        "step": {"oneOf": [{"$ref": f"#/$defs/{kind}"} for kind in kinds]},
-        **kinds,
+        "troth": said({"const": 1}, "The version of the language; the first key."),
+        "name": said(text(check.NAME.pattern), "The workflow's name in addresses and lists."),
+        "title": said(words(check.TITLE_CHARS_MAX), "What people read."),
+        "description": said(words(check.DESCRIPTION_CHARS_MAX), "What it is for."),
+        "labels": said(labels, "Literal words to search by."),
+        "input": said(
+            JSON_SCHEMA,
+            "JSON Schema 2020-12 of the input; $ref only to #/$defs/…, at most 64 KiB, 500 parts.",
+        ),
+        "on": said(
+            list_of(ref("trigger"), check_triggers.TRIGGERS_MAX),
+            "What starts it; starting by hand is always possible.",
+        ),
+        **{key: ref(key) for key in ("concurrency", "debounce", "rate")},
+        "priority": said(priority, "Higher is taken first within the organization."),
+        "budget": ref("budget"),
+        "egress": said(list_of(host, check_head.EGRESS_MAX), "Hosts; nothing else can be reached."),
+        "timeout": said(DURATION, "Of the whole execution, waits included."),
+        "steps": said({**ref("steps"), "minItems": 1}, "What runs, in this order."),
+        "on_error": said(ref("block"), "Runs when the execution fails; `error` is what happened."),
+        "output": said(VALUE, "What the execution returns; without it, its results by id."),
+        "tests": said(list_of(ref("test"), check_tests.TESTS_MAX), "Cases to try it with."),
     }
-
-
-def step(properties: dict[str, Any], required: tuple[str, ...]) -> dict[str, Any]:
-    """A step of one kind."""
-    common = {
-        "id": {"type": "string", "pattern": whole(STEP_ID.pattern)},
-        "title": {**LITERAL, "maxLength": TITLE_CHARS_MAX},
-    }
-    return closed({**common, **properties}, ("id", *required))
-
-
-def set_() -> dict[str, Any]:
-    """`set`."""
-    keys = {"not": {"pattern": r"\$\{\{"}}
-    return step({"set": {"type": "object", "propertyNames": keys}}, ("set",))
-
-
-def uses() -> dict[str, Any]:
-    """`uses`."""
-    kinds = [*check_uses.RETRY_TYPES, *check_uses.STATUS_CLASSES]
-    retry = {
-        "attempts": {"type": "integer", "minimum": 1, "maximum": check_uses.ATTEMPTS_MAX},
-        "backoff": {"enum": ["exponential", "fixed"]},
-        "initial": DURATION_FIELD,
-        "max": DURATION_FIELD,
-        "on": {
-            "type": "array",
-            "maxItems": check_uses.RETRY_ENTRIES_MAX,
-            "items": {
-                "anyOf": [{"enum": kinds}, {"type": "integer", "minimum": 400, "maximum": 599}]
-            },
-        },
-        "then": {"const": "fail"},
-    }
-    properties = {
-        "uses": {"type": "string", "pattern": whole(check_uses.CONNECTOR.pattern)},
-        "with": {"type": "object"},
-        "retry": closed(retry),
-        "timeout": DURATION_FIELD,
-        "deadline": DURATION_FIELD,
-        "once": {"type": "boolean"},
-    }
-    return step(properties, ("uses",))
-
-
-def choose() -> dict[str, Any]:
-    """`choose`."""
-    branch = {
-        "when": EXPRESSION_FIELD,
-        "name": {**LITERAL, "maxLength": TITLE_CHARS_MAX},
-        **BLOCK_FIELDS,
-    }
-    branches = {"type": "array", "minItems": 1, "items": closed(branch, ("when", "steps"))}
-    return step({"choose": branches, "else": {"$ref": "#/$defs/block"}}, ("choose",))
-
-
-def loop() -> dict[str, Any]:
-    """`for_each`."""
-    name = {"type": "string", "pattern": whole(STEP_ID.pattern)}
-    properties = {
-        "for_each": EXPRESSION_FIELD,
-        "as": name,
-        "index_as": name,
-        "concurrency": {
-            "type": "integer",
-            "minimum": 1,
-            "maximum": check_steps.CONCURRENCY_MAX,
-            "default": 1,
-        },
-        "failures": {"enum": ["stop", "collect"], "default": "stop"},
-        **BLOCK_FIELDS,
-    }
-    return step(properties, ("for_each", "as", "steps"))
-
-
-def wait() -> dict[str, Any]:
-    """`wait`."""
-    duration = {"anyOf": [DURATION_FIELD, {"type": "string", "pattern": r"\$\{\{"}]}
-    kinds = [closed({"for": duration}, ("for",)), closed({"until": EXPRESSION_FIELD}, ("until",))]
-    return step({"wait": {"oneOf": kinds}}, ("wait",))
-
-
-def trigger() -> dict[str, Any]:
-    """An entry of `on`."""
-    names = {"type": "array", "maxItems": check_triggers.HEADERS_MAX}
-    secret = {"type": "string", "pattern": r"^\s*\$\{\{\s*secret\."}
-    verify = {
-        "scheme": {"enum": list(check_triggers.SCHEMES)},
-        "secret": secret,
-        "header": {"type": "string", "pattern": whole(check_triggers.HEADER.pattern)},
-    }
-    webhook = {
-        "path": {"type": "string", "pattern": whole(check_triggers.HOOK_PATH.pattern)},
-        "verify": closed(verify, ("scheme",)),
-        "respond": {"enum": ["accepted", "result"], "default": "accepted"},
-        "timeout": DURATION_FIELD,
-        "headers": {
-            **names,
-            "items": {"type": "string", "pattern": whole(check_triggers.HEADER.pattern)},
-        },
-        "query": {
-            **names,
-            "items": {"type": "string", "pattern": whole(check_triggers.QUERY_KEY.pattern)},
-        },
-        "with": {},
-    }
-    properties = {
-        "id": {"type": "string", "pattern": whole(STEP_ID.pattern)},
-        "webhook": closed(webhook, ("path", "verify")),
-    }
-    return closed(properties, ("webhook",))

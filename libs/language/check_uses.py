@@ -1,76 +1,122 @@
-"""A connector's step: its version, its inputs against the card, its hosts, retry and times."""
+"""A connector's step: its version, its inputs against the card, its hosts, times and undo."""
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import jsonschema_rs
 
-from libs.language.check_context import Fields, Scope, kind_of
+from libs.language.check_context import Fields, Made, Scope, kind_of
 from libs.language.check_known import Card
+from libs.language.check_retry import retry_at, undo_retry
 from libs.language.check_shapes import Fits, Shape
 from libs.language.check_values import checked_value
-from libs.language.document import STEP_TIMEOUT_S, Retry, UsesStep
 from libs.language.scan import OPENING
 from libs.language.schema import build_engine, describe
 from libs.language.source import Path, pointer_of
+from libs.language.steps import STEP_TIMEOUT_S, Retry, Undo, UsesStep
+from libs.language.templates import Value
 
-USES_KEYS = ("uses", "with", "retry", "timeout", "deadline", "once")
-USES_LATER = ("connection", "undo")
+USES_KEYS = ("uses", "with", "retry", "timeout", "deadline", "once", "undo")
+USES_LATER = ("connection",)
+UNDO_KEYS = ("uses", "with", "retry", "timeout")
 CONNECTOR = re.compile(r"([a-z][a-z0-9-]{0,62})@([1-9][0-9]{0,5})")
 BARE_CONNECTOR = re.compile(r"[a-z][a-z0-9-]{0,62}@?")
-ATTEMPTS_MAX = 100
-RETRY_ENTRIES_MAX = 20
-RETRY_TYPES = ("timeout", "connection", "rate-limited", "server-error", "client-error")
-STATUS_CLASSES = ("4xx", "5xx")
 LITERAL_HOST = re.compile(r"https?://(?:[^/?#@\s]*@)?([^/?#@\s]+)(?=[/?#])", re.IGNORECASE)
 
 
-def uses_step(
-    fields: Fields, step_id: str, title: str | None, scope: Scope
-) -> tuple[UsesStep | None, Shape]:
-    """The step, None if it can't run, and what is known about its result."""
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A connector and what it gets."""
+
+    connector: str
+    version: int
+    with_: Value
+
+
+def uses_step(fields: Fields, step_id: str, title: str | None, scope: Scope, depth: int) -> Made:
+    """`uses: name@version`: a connector, and how its effect is undone."""
+    fields.only(("id", "title", *USES_KEYS), later=USES_LATER)
+    call, shape = call_at(fields, scope)
+    retry = retry_at(fields)
+    timeout_s = fields.duration("timeout") or STEP_TIMEOUT_S
+    deadline_s = fields.duration("deadline")
+    once = fields.boolean("once")
+    undo = None
+    if "undo" in fields:
+        seen = scope.plus(step_id, shape) if step_id else scope
+        undo = undo_at(fields, seen, retry, timeout_s)
+    if call is None:
+        return Made(None, shape)
+    step = UsesStep(
+        step_id,
+        title,
+        pointer_of(fields.path),
+        call.connector,
+        call.version,
+        call.with_,
+        retry,
+        timeout_s,
+        deadline_s,
+        once,
+        undo,
+    )
+    return Made(step, shape)
+
+
+def undo_at(fields: Fields, scope: Scope, retry: Retry | None, timeout_s: float) -> Undo | None:
+    """`undo: {uses, with}`: it sees what its step saw, and the step's result under its id."""
+    inner = fields.inner("undo")
+    if inner is None:
+        return None
+    inner.only(UNDO_KEYS, later=USES_LATER)
+    if "uses" not in inner:
+        inner.missing("uses", "the connector that reverses the effect")
+    call, _ = call_at(inner, scope)
+    own_retry = undo_retry(inner, retry)
+    own_timeout_s = inner.duration("timeout") or timeout_s
+    if call is None:
+        return None
+    return Undo(call.connector, call.version, call.with_, own_retry, own_timeout_s)
+
+
+def call_at(
+    fields: Fields, scope: Scope, *, seen_as: str | None = None
+) -> tuple[Call | None, Shape]:
+    """`uses` and `with`, None if they can't be used, and what is known about the answer.
+
+    With `seen_as` the last answer has that name in `with`.
+    """
     connector, card = connector_at(fields)
+    shape = None if card is None else Fits(card.outputs, card.outputs)
+    seen = scope.plus(seen_as, shape) if seen_as else scope
     raw = fields.value.get("with", {})
     value = None
     if isinstance(raw, dict):
-        value = checked_value(fields.context, fields.at("with"), raw, scope, secrets=True)
+        value = checked_value(fields.context, fields.at("with"), raw, seen, secrets=True)
         if card is not None:
             check_inputs(Fields(fields.context, fields.at("with"), raw), card)
         check_host(fields, raw)
     else:
         fields.wrong_type("with", "an object")
-    retry = retry_at(fields)
-    timeout_s = fields.duration("timeout") or STEP_TIMEOUT_S
-    deadline_s = fields.duration("deadline")
-    once = fields.boolean("once")
-    shape = None if card is None else Fits(card.outputs, card.outputs)
     if connector is None or value is None:
         return None, shape
-    name, version = connector
-    step = UsesStep(
-        step_id,
-        title,
-        pointer_of(fields.path),
-        name,
-        version,
-        value,
-        retry,
-        timeout_s,
-        deadline_s,
-        once,
-    )
-    return step, shape
+    return Call(*connector, value), shape
 
 
 def connector_at(fields: Fields) -> tuple[tuple[str, int] | None, Card | None]:
     """Name and version of the connector, and its card if one is known."""
     text = fields.literal("uses")
-    if text is None:
-        return None, None
+    return (None, None) if text is None else connector_named(fields, fields.at("uses"), text)
+
+
+def connector_named(
+    fields: Fields, path: Path, text: str
+) -> tuple[tuple[str, int] | None, Card | None]:
+    """What `http-request@1` names."""
     found = CONNECTOR.fullmatch(text)
     cards = fields.context.known.connectors
-    path = fields.at("uses")
     if found is None:
         if BARE_CONNECTOR.fullmatch(text):
             bare = text.rstrip("@")
@@ -149,40 +195,3 @@ def in_egress(host: str, egress: tuple[str, ...]) -> bool:
     """Whether a host, perhaps with its port, is in the list; an entry without port allows each."""
     bare = host.rpartition(":")[0] if re.search(r":[0-9]+$", host) else host
     return host in egress or bare in egress
-
-
-def retry_at(fields: Fields) -> Retry | None:
-    """The step's own retry, None if it has none."""
-    inner = fields.inner("retry")
-    if inner is None:
-        return None
-    inner.only(("attempts", "backoff", "initial", "max", "on", "then"))
-    inner.one_of("then", ("fail",), later=("pause",))
-    backoff = inner.one_of("backoff", ("exponential", "fixed"))
-    return Retry(
-        attempts=inner.integer("attempts", 1, ATTEMPTS_MAX),
-        backoff="fixed" if backoff == "fixed" else "exponential" if backoff else None,
-        initial_s=inner.duration("initial"),
-        max_s=inner.duration("max"),
-        on=retry_on(inner) if "on" in inner else None,
-    )
-
-
-def retry_on(fields: Fields) -> tuple[str | int, ...]:
-    """Error types, status codes, and classes of them."""
-    entries: list[str | int] = []
-    for index, entry in enumerate(fields.items("on", RETRY_ENTRIES_MAX)):
-        is_status = isinstance(entry, int) and not isinstance(entry, bool) and 400 <= entry <= 599
-        if is_status or (isinstance(entry, str) and entry in (*RETRY_TYPES, *STATUS_CLASSES)):
-            entries.append(entry)
-            continue
-        path = (*fields.at("on"), index)
-        known = (*RETRY_TYPES, *STATUS_CLASSES)
-        found = str(entry) if isinstance(entry, (str, int)) else kind_of(entry)
-        if OPENING in found:
-            detail = "`on` is literal: it is read when the document is published"
-            fields.report.problem(path, "expression-not-here", detail, see="fields", found=found)
-            continue
-        detail = f"`on` lists {', '.join(known)} and status codes from 400 to 599"
-        fields.report.problem(path, "not-one-of", detail, found=found, near=known)
-    return tuple(entries)

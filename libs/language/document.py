@@ -1,114 +1,19 @@
-"""The checked document, as the executor runs it: texts compiled, times in seconds."""
+"""The checked document: its steps, what starts it, and what holds for all of it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from libs.language.expression import Expression
+from libs.language.steps import Block, Step
 from libs.language.templates import Value
 
-Backoff = Literal["exponential", "fixed"]
-Failures = Literal["stop", "collect"]
 Respond = Literal["accepted", "result"]
 Scheme = Literal["standard-webhooks", "github", "stripe", "slack", "token", "none"]
+Missed = Literal["skip", "run-once", "run-all"]
 
-STEP_TIMEOUT_S = 30.0
 RESPOND_TIMEOUT_S = 10.0
 LANGUAGE_VERSION = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Retry:
-    """How often and when to try again; None means: as the effect's default has it (§7.3)."""
-
-    attempts: int | None = None
-    backoff: Backoff | None = None
-    initial_s: float | None = None
-    max_s: float | None = None
-    on: tuple[str | int, ...] | None = None  # error types, 429, "5xx"
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Steps in their order, and what leaves the block (None: its steps' results by id)."""
-
-    steps: "tuple[Step, ...]"
-    output: Value | None
-
-
-@dataclass(frozen=True, slots=True)
-class SetStep:
-    """Computes values; its result is the object. The keys don't see each other."""
-
-    id: str
-    title: str | None
-    pointer: str
-    values: Mapping[str, Value]
-
-
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """One `when` of a choose."""
-
-    when: Expression
-    name: str | None
-    block: Block
-
-
-@dataclass(frozen=True, slots=True)
-class ChooseStep:
-    """Runs the first branch that is true; its result is that branch's value, or {}."""
-
-    id: str
-    title: str | None
-    pointer: str
-    branches: tuple[Branch, ...]
-    otherwise: Block | None
-
-
-@dataclass(frozen=True, slots=True)
-class ForEachStep:
-    """Runs its block once for each item of a list; its result is the list of the blocks' values."""
-
-    id: str
-    title: str | None
-    pointer: str
-    items: Expression
-    as_: str
-    index_as: str | None
-    concurrency: int
-    failures: Failures
-    block: Block
-
-
-@dataclass(frozen=True, slots=True)
-class WaitStep:
-    """Waits for a duration (a text such as 2s, perhaps computed), or until a time."""
-
-    id: str
-    title: str | None
-    pointer: str
-    for_: Value | None
-    until: Expression | None
-
-
-@dataclass(frozen=True, slots=True)
-class UsesStep:
-    """Calls a connector; its result is the connector's output."""
-
-    id: str
-    title: str | None
-    pointer: str
-    connector: str
-    version: int
-    with_: Value
-    retry: Retry | None
-    timeout_s: float
-    deadline_s: float | None
-    once: bool
-
-
-Step = SetStep | ChooseStep | ForEachStep | WaitStep | UsesStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +33,75 @@ class WebhookTrigger:
 
 
 @dataclass(frozen=True, slots=True)
+class ScheduleTrigger:
+    """Starts an execution at the instants of a cron line; each instant once."""
+
+    id: str | None
+    cron: str
+    timezone: str
+    missed: Missed  # what happens with instants while nothing ran
+    with_: Value | None  # the input; sees `trigger`
+
+
+@dataclass(frozen=True, slots=True)
+class EventTrigger:
+    """Starts an execution by an event of the platform or `custom.<name>`."""
+
+    id: str | None
+    type: str  # exact, or with `*` at the end
+    match: Expression | None  # sees `event` (the CloudEvent)
+    with_: Value | None  # the input; sees `event` and `trigger`
+
+
+Trigger = WebhookTrigger | ScheduleTrigger | EventTrigger
+
+
+@dataclass(frozen=True, slots=True)
+class Concurrency:
+    """At most `limit` executions of one key at once; what happens with more."""
+
+    key: Expression | None  # None: the workflow as a whole
+    limit: int
+    then: Literal["queue", "reject", "cancel-running"]
+
+
+@dataclass(frozen=True, slots=True)
+class Debounce:
+    """Starts of one key within `window_s` become one execution, when it was quiet so long.
+
+    With `collect` its input is `{"items": [every input]}`, else the last input.
+    """
+
+    key: Expression | None
+    window_s: float
+    max_s: float | None  # at the latest so long after the first
+    collect: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """At most `limit` starts of one key in `per_s`; more wait or are refused."""
+
+    key: Expression | None
+    limit: int
+    per_s: float
+    then: Literal["queue", "reject"]
+
+
+@dataclass(frozen=True, slots=True)
+class TestCase:
+    """One of `tests`: input and mocked connectors, expected output, error and effects (JSON)."""
+
+    __test__ = False
+
+    name: str
+    input: Any
+    vars: Mapping[str, Any]
+    mocks: Mapping[str, Any]  # by step id: the result, a list of them by item, or {"error": …}
+    expect: Mapping[str, Any]  # output, outcome, error, steps {id: result}, effects [{step, …}]
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """A document of language version 1 without a problem. Starting by hand is always possible."""
 
@@ -136,7 +110,7 @@ class Document:
     description: str | None
     labels: Mapping[str, str]
     input_schema: Mapping[str, Any] | bool | None
-    triggers: tuple[WebhookTrigger, ...]
+    triggers: tuple[Trigger, ...]
     timeout_s: float | None
     budget_steps: int | None
     egress: tuple[str, ...] | None  # None: not limited by the document
@@ -146,6 +120,18 @@ class Document:
     connectors: tuple[str, ...]  # "http-request@1", in order of appearance
     secrets: tuple[str, ...]  # names, in order of appearance
     variables: tuple[str, ...] = field(default=())
+    callees: tuple[str, ...] = ()  # names of sub-workflows, in order of appearance
+    on_error: Block | None = None
+    concurrency: Concurrency | None = None
+    debounce: Debounce | None = None
+    rate: Rate | None = None
+    priority: int = 0  # -10 to 10; higher is claimed first within the organization
+    budget_duration_s: float | None = None
+    tests: tuple[TestCase, ...] = ()
+
+    @property
+    def webhooks(self) -> tuple[WebhookTrigger, ...]:
+        return tuple(t for t in self.triggers if isinstance(t, WebhookTrigger))
 
     @property
     def steps(self) -> tuple[Step, ...]:

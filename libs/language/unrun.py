@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from libs.language.document import Block, ChooseStep, ForEachStep, Step
 from libs.language.errors import ExpressionError
 from libs.language.expression import Expression
+from libs.language.steps import Block, ChooseStep, Step, blocks_in
 from libs.language.templates import Value
 
 
@@ -84,8 +84,5 @@ def _steps(block: Block) -> Iterator[Step]:
     """All steps of a block, those inside its steps included."""
     for step in block.steps:
         yield step
-        inner = _blocks(step) if isinstance(step, ChooseStep) else []
-        if isinstance(step, ForEachStep):
-            inner = [step.block]
-        for each in inner:
+        for each in blocks_in(step):
             yield from _steps(each)

@@ -8,6 +8,7 @@ from typing import Any
 import nats.errors
 from nats.js import api
 
+from libs.common.bell import Bell
 from libs.common.messages import decode_batch
 from libs.common.migrate import Schema
 from libs.common.privacy import Fetch
@@ -15,14 +16,18 @@ from libs.common.pull import StandingPull, ensure_consumer, ensure_stream
 from libs.common.service import Service
 from libs.common.settings import Settings
 from libs.common.streams import subject_of
-from services.executor import handlers, subscribers, views, work
-from services.executor.contract import SERVICE
+from services.executor import arriving, emitting, handlers, signals, subscribers, views, work
+from services.executor.contract import MOVED, SERVICE
+from services.executor.distributing import Distributor
 from services.executor.engine import Engine
+from services.executor.operations import Operations
 from services.executor.settings import ExecutorSettings
 from services.executor.start import Starts
 from services.executor.tables import metadata
 
-PROJECTIONS = (views.lists, subscribers.workflows_view, subscribers.billing_view)
+PROJECTIONS = (
+    views.lists, subscribers.workflows_view, subscribers.billing_view, *arriving.INBOXES,
+)  # fmt: skip
 SCHEMA = Schema(SERVICE, metadata, Path(__file__).with_name("migrations"), PROJECTIONS)
 UNACKED_MAX = 1000
 WAKE_S = 0.1
@@ -32,6 +37,7 @@ class Executor(Service):
     """The service with its engine; drains the engine before it stops."""
 
     engine: Engine
+    operations: Operations
 
     async def stop(self) -> None:
         await self.engine.leave()
@@ -47,8 +53,17 @@ def build(settings: Settings, fetch_key: Fetch | None = None) -> Executor:
     )
     service.lease.wake_s = WAKE_S
     engine = service.engine = Engine(service, settings)
+    bell = Bell(service.bus, MOVED)
+    engine.committer.moved = bell.ring
     starts = Starts(engine)
-    service.include(handlers.router(engine, starts))
+    operations = service.operations = Operations(engine)
+    router = handlers.router(engine, starts, operations)
+    emitting.register(router, engine)
+    service.include(router)
+    distributor = Distributor(engine)
+    for reader in service.readers:
+        reader.on_moved = distributor.wake
+    service.lead += [distributor.distribute, distributor.forget_arrivals, operations.run]
 
     async def take_work() -> None:
         js = service.bus.js
@@ -66,7 +81,7 @@ def build(settings: Settings, fetch_key: Fetch | None = None) -> Executor:
         ).run()
 
     service.background += [
-        engine.committer.run, engine.leases.claim_for_ever, engine.keep_leases, take_work,
+        bell.run, engine.committer.run, engine.leases.claim_for_ever, engine.keep_leases, take_work,
         lambda: listen(engine),
     ]  # fmt: skip
     return service
@@ -82,7 +97,7 @@ async def listen(engine: Engine) -> None:
 
     async def billing(message: Any) -> None:
         for event in decode_batch(message.data):
-            engine.forget_limits(event.organization)
+            engine.limits.forget(event.organization)
 
     async def keys(message: Any) -> None:
         for event in decode_batch(message.data):
@@ -91,14 +106,16 @@ async def listen(engine: Engine) -> None:
 
     async def signal(message: Any) -> None:
         run = engine.runs.get(message.data.decode())
-        if run is not None and run.version > 0:
+        if run is None:
+            engine.leases.wake.set()
+        elif run.version > 0:
             engine.spawn(run.heard())
 
     subscriptions = [
         await nc.subscribe(subject_of("workflows"), cb=workflows),
         await nc.subscribe(subject_of("billing"), cb=billing),
         await nc.subscribe(subject_of("identity"), cb=keys),
-        await nc.subscribe(handlers.CANCEL_SUBJECT, cb=signal),
+        await nc.subscribe(signals.SUBJECT, cb=signal),
     ]
     try:
         await asyncio.Event().wait()

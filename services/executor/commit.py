@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,10 +20,12 @@ LEASE_S = 6.0
 
 @dataclass(slots=True)
 class Decision:
-    """Events of one execution with its timer: `op` is keep, end, wake or none.
+    """Events of one execution with its timer: `op` is keep, end, wake, cancel, due or none.
 
     `due_s` from now by the database's clock; `lease_s` 0 gives the lease back; `reply` is an
-    inbox that waits for the end; `month` and `allowed` are given for a start.
+    inbox that waits for the end; `admission` is given for a start; `closes` ends the gathering
+    of inputs; `version` is what is known of the stream where there are no events;
+    `parent` waits for the end.
     """
 
     stream: str
@@ -34,18 +37,43 @@ class Decision:
     lease_s: float = 0.0
     reply: str | None = None
     wait_s: float = 0.0
+    admission: "Admission | None" = None
+    closes: bool = False
+    version: int = 0
+    parent: str | None = None
+    made: Made | None = None
+
+
+class Admission(msgspec.Struct, frozen=True):
+    """What a start needs a place for; keys are keyed digests. `month` None: it is not counted."""
+
     month: str | None = None
     allowed: int = 0
-    made: Made | None = None
+    priority: int = 0
+    ckey: str | None = None
+    climit: int | None = None
+    cthen: str | None = None
+    rkey: str | None = None
+    rlimit: int | None = None
+    rper_s: float | None = None
+    rthen: str | None = None
+    dkey: str | None = None
+    dwindow_s: float | None = None
+
+    @property
+    def keyed(self) -> bool:
+        return (self.ckey or self.rkey or self.dkey) is not None
 
 
 @dataclass(slots=True)
 class Committed:
-    """What became of a decision; `replies` are inboxes to answer at the end."""
+    """What became of a decision: won, lost, quota, busy, rate, or collected (`by` whom);
+    `replies` are inboxes to answer at the end."""
 
     status: str = "lost"
     n: int = 0
     queued: bool = False
+    by: str | None = None
     replies: list[str] = field(default_factory=list)
 
 
@@ -60,13 +88,9 @@ class Side(msgspec.Struct):
     reply: str | None
     wait_s: float
     bare: bool
-
-
-class New(msgspec.Struct):
-    stream: str
-    org: str
-    month: str
-    allowed: int
+    closes: bool
+    version: int
+    parent: str | None
 
 
 Waiting = tuple[Decision, "asyncio.Future[Committed]"]
@@ -80,6 +104,8 @@ class Committer:
         self._waiting: list[Waiting] = []
         self._wake = asyncio.Event()
         self.committed = lambda: None
+        self.admitted = lambda: None
+        self.moved: Callable[[list[str]], None] = lambda executions: None
 
     async def commit(self, decision: Decision) -> Committed:
         future: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
@@ -132,6 +158,7 @@ class Committer:
             if not future.done():
                 future.set_result(result)
         self.committed()
+        self.moved([decision.execution for decision, _ in batch if decision.rows])
 
     async def _send(self, decisions: list[Decision], repeated: bool) -> list[Committed]:
         values = _parameters(decisions, self._owner)
@@ -147,8 +174,10 @@ class Committer:
                     one.replies.append(extra)
                 elif kind == "queued":
                     one.queued = True
+                elif kind == "admitted":
+                    self.admitted()
                 else:
-                    one.status, one.n = kind, n
+                    one.status, one.n, one.by = kind, n, extra
             if repeated:
                 await _own_ones(connection, decisions, out)
         return [out[decision.stream] for decision in decisions]
@@ -180,10 +209,18 @@ def _parameters(decisions: list[Decision], owner: str) -> tuple[str, str, str, s
             d.reply,
             d.wait_s,
             bare=not d.rows,
+            closes=d.closes,
+            version=d.version,
+            parent=d.parent,
         )
         for d in decisions
     ]
-    starts = [New(d.stream, d.org, d.month, d.allowed) for d in decisions if d.month is not None]
+    starts = [
+        {"stream": d.stream, "execution": d.execution, "org": d.org}
+        | msgspec.structs.asdict(d.admission)
+        for d in decisions
+        if d.admission is not None
+    ]
     made = [d.made for d in decisions if d.made is not None]
     events = [row for d in decisions for row in d.rows]
     return (

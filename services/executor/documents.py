@@ -2,7 +2,8 @@
 
 import logging
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from libs.common.errors import NotFound, Unavailable
@@ -10,7 +11,7 @@ from libs.common.messages import Meta
 from libs.common.once import Kept
 from libs.common.service import Service
 from libs.language.check import parse
-from libs.language.document import Document, WebhookTrigger
+from libs.language.document import Document, Trigger
 from libs.language.schema import Validator, compile_schema
 from services.executor import subscribers
 from services.workflows.contract import (
@@ -41,9 +42,16 @@ class Published:
     archived: bool
     document: Document
     validator: Validator | None
+    callees: Mapping[str, tuple[str, int]] = field(default_factory=dict)
 
-    def webhook(self, path: str | None) -> WebhookTrigger | None:
-        return next((t for t in self.document.triggers if t.path == path), None)
+    def trigger(self, path: str | None, key: str | None) -> Trigger | None:
+        """The webhook of a path, or the trigger with this id or number."""
+        if path is not None:
+            return next((t for t in self.document.webhooks if t.path == path), None)
+        for number, trigger in enumerate(self.document.triggers):
+            if key is not None and key in (trigger.id, str(number)):
+                return trigger
+        return None
 
 
 class OpenedSecret(NamedTuple):
@@ -97,6 +105,7 @@ class Documents:
             return await self._published(
                 org, found.workflow_id, found.workflow_version, found.name, found.enabled,
                 found.archived, found.document,
+                {c.name: (c.workflow_id, c.workflow_version) for c in found.callees},
             )  # fmt: skip
         except NotFound:
             return None
@@ -109,12 +118,13 @@ class Documents:
         if row is None:
             return None
         return await self._published(
-            org, row.workflow, row.version, row.name, row.enabled, row.archived, row.document
-        )
+            org, row.workflow, row.version, row.name, row.enabled, row.archived, row.document,
+            {c["name"]: (c["workflow_id"], c["workflow_version"]) for c in row.callees},
+        )  # fmt: skip
 
     async def _published(
         self, org: str, workflow: str, version: int, name: str, enabled: bool, archived: bool,
-        sealed: str,
+        sealed: str, callees: Mapping[str, tuple[str, int]],
     ) -> Published:  # fmt: skip
         if (workflow, version) not in self._compiled:
             if len(self._compiled) >= COMPILED_MAX:
@@ -125,7 +135,16 @@ class Documents:
             validator = compile_schema(schema) if schema is not None else None
             self._compiled[workflow, version] = (document, validator)
         document, validator = self._compiled[workflow, version]
-        return Published(org, workflow, version, name, enabled, archived, document, validator)
+        return Published(
+            org, workflow, version, name, enabled, archived, document, validator, callees
+        )
+
+    async def callee(
+        self, org: str, workflow: str, version: int, name: str
+    ) -> tuple[str, int] | None:
+        """The workflow and version that a name meant when the caller was published."""
+        caller = await self.find(org, workflow=workflow, version=version)
+        return caller.callees.get(name) if caller is not None else None
 
     async def variables(self, org: str, names: tuple[str, ...]) -> dict[str, Any]:
         """The values of variables, opened; a missing one is left out."""

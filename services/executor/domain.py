@@ -1,74 +1,29 @@
-"""The life of one execution: what its log says, and which facts may follow."""
+"""What people may ask of one execution, and which facts follow from it."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from libs.common.decider import Decider
-from libs.common.errors import NotFound
+from libs.common.errors import Forbidden, NotFound
 from libs.common.messages import Event
-from libs.language.errors import ExpressionError
 from services.executor.contract import (
+    AlreadyDecided,
+    ApprovalClosed,
+    ApprovalDecided,
     CancelRequested,
-    EffectBegan,
-    EffectEnded,
-    EgressRefused,
-    ErrorFact,
-    ExecutionFinished,
-    ExecutionProgressed,
-    ExecutionStarted,
-    WaitBegan,
-    WaitEnded,
+    EventOffered,
+    ExecutionEnded,
+    ExecutionMigrated,
+    ExecutionPaused,
+    ExecutionReplayed,
+    ExecutionResumed,
+    InputCollected,
+    NotPaused,
 )  # fmt: skip
+from services.executor.state import Absent, Ended, Execution, Going, evolve
 
-
-@dataclass(frozen=True, slots=True)
-class Absent:
-    """Nobody started it."""
-
-
-@dataclass(slots=True)
-class Effect:
-    """One effect: how often it was tried, and what the last attempt came to."""
-
-    attempt: int
-    key: str
-    request: str
-    ended: EffectEnded | None = None
-
-
-@dataclass(slots=True)
-class Sealed:
-    """Where the value of a result is: one of the sealed values of an event."""
-
-    values: str
-    index: int | None
-
-
-@dataclass(slots=True)
-class Going:
-    """Started and not ended. Owned by whoever folded it; `evolve` carries it forward in place."""
-
-    started: ExecutionStarted
-    results: dict[str, Sealed] = field(default_factory=dict)
-    effects: dict[str, Effect] = field(default_factory=dict)
-    waits: dict[str, datetime] = field(default_factory=dict)
-    waited: set[str] = field(default_factory=set)
-    cancel: CancelRequested | None = None
-    first_at: dict[str, datetime] = field(default_factory=dict)
-    steps: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """Nothing follows."""
-
-    started: ExecutionStarted
-    finished: ExecutionFinished
-    cancel: CancelRequested | None = None
-
-
-Execution = Absent | Going | Ended
+__all__ = ["Absent", "Ended", "Execution", "Going", "evolve"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,117 +34,155 @@ class Cancel:
     reason: str | None
 
 
-def decide(command: Cancel, state: Execution) -> list[Event]:
-    match state:
-        case Absent():
-            raise NotFound()
-        case Going(cancel=None):
-            return [CancelRequested(rollback=command.rollback, reason=command.reason)]
-        case Going() | Ended():
-            return []
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Hold before the next step."""
 
-
-def evolve(state: Execution, event: Any) -> Execution:
-    match state, event:
-        case Absent(), ExecutionStarted():
-            return Going(event)
-        case Going(), ExecutionProgressed():
-            for index, result in enumerate(event.results):
-                state.results[result.path] = Sealed(event.values, index)
-            state.steps += len(event.results)
-        case Going(), EffectBegan():
-            state.effects[event.path] = Effect(event.attempt, event.idempotency_key, event.request)
-            state.first_at.setdefault(event.path, event.first_at)
-        case Going(), EffectEnded():
-            state.effects[event.path].ended = event
-            if event.outcome == "done" and event.value is not None:
-                state.results[event.path] = Sealed(event.value, None)
-                state.steps += 1
-        case Going(), WaitBegan():
-            state.waits[event.path] = event.due_at
-            state.waited.discard(event.path)
-        case Going(), WaitEnded():
-            state.waits.pop(event.path, None)
-            state.waited.add(event.path)
-        case Going(), CancelRequested():
-            state.cancel = event
-        case Going(), ExecutionFinished():
-            return Ended(state.started, event, state.cancel)
-        case Going(), EgressRefused():
-            return state
-        case _:
-            raise ValueError(f"{type(event).__name__} can't follow in {type(state).__name__}")
-    return state
-
-
-execution: Decider[Cancel, Execution] = Decider(Absent(), decide, evolve)
-
-
-# -- failure and retry (language-rules §7) -------------------------------------------------------
-
-DEFAULT_ON = ("timeout", "connection", "rate-limited", "server-error")
-REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
-
-
-class StepFailed(Exception):
-    """A step failed for good; carries what the end of the execution will say."""
-
-    def __init__(
-        self, type: str, message: str, path: str | None = None, attempts: int = 0,
-        status: int | None = None, retry_after_s: float | None = None,
-    ) -> None:  # fmt: skip
-        super().__init__(type)
-        self.type, self.message, self.path = type, message, path
-        self.attempts, self.status, self.retry_after_s = attempts, status, retry_after_s
-        self.since = 0.0
-        self.host = self.rule = ""
-
-
-def expression_failed(error: ExpressionError, path: str | None) -> StepFailed:
-    """The failure of a step whose expression has no value."""
-    code = error.code if error.code.startswith("expression") else f"expression-{error.code}"
-    return StepFailed(code, str(error), path)
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class RetryPlan:
-    """A retry with every value filled in; `attempts` counts the first one."""
+class Resume:
+    """Go on; `decision` is about the step that paused it, `value` (sealed) for `accept`."""
 
-    attempts: int
-    exponential: bool
-    initial_s: float
-    max_s: float
-    on: tuple[str | int, ...]
-
-    def pause_s(self, attempt: int, chance: float) -> float:
-        """The pause after `attempt`: full jitter, `chance` from 0 to 1."""
-        limit = self.initial_s * 2 ** (attempt - 1) if self.exponential else self.initial_s
-        return min(self.max_s, limit) * chance
-
-    def again(self, failure: StepFailed, attempt: int) -> bool:
-        if attempt >= self.attempts:
-            return False
-        named = {failure.type}
-        if failure.status is not None:
-            named |= {str(failure.status), f"{failure.status // 100}xx"}
-        return any(str(item) in named for item in self.on)
+    decision: str
+    value: str | None
 
 
-def retry_plan(given: Any, repeatable: bool) -> RetryPlan:
-    """What a step's `retry` says; where it says nothing, the defaults of its effect."""
-    default = 3 if repeatable else 1
-    if given is None:
-        return RetryPlan(default, True, 1.0, 30.0, DEFAULT_ON)
-    return RetryPlan(
-        given.attempts if given.attempts is not None else max(default, 3),
-        given.backoff != "fixed",
-        given.initial_s if given.initial_s is not None else 1.0,
-        given.max_s if given.max_s is not None else 30.0,
-        given.on if given.on is not None else DEFAULT_ON,
+@dataclass(frozen=True, slots=True)
+class Decide:
+    """One person's answer to an approval; `named`: they are among those asked; `starter`: who
+    started the execution."""
+
+    approval: str
+    person: str
+    named: bool
+    starter: str
+    decision: str
+    comment: str | None
+    input: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An event that a wait of the execution may be for."""
+
+    event_id: str
+    event_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Collect:
+    """One more input (sealed) within the debounce window."""
+
+    call: str
+    input: str
+    bytes: int
+    inputs_max: int
+    bytes_max: int
+    window_s: float
+    max_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """It was replayed as another execution, whatever became of it."""
+
+    replay: str
+    from_step: str | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Migrate:
+    """Go on with another version, which was found to fit."""
+
+    version: int
+
+
+Command = Cancel | Pause | Resume | Decide | Offer | Collect | Replayed | Migrate
+
+
+def decide(command: Command, state: Execution) -> Sequence[Event]:
+    match command, state:
+        case _, Absent():
+            raise NotFound()
+        case Replayed(), Going() | Ended():
+            return [ExecutionReplayed(
+                replay_id=command.replay, from_step=command.from_step,
+                workflow_version=command.version,
+            )]  # fmt: skip
+        case Cancel(), Going(cancel=None):
+            return [CancelRequested(rollback=command.rollback, reason=command.reason)]
+        case Cancel() | Offer() | Collect(), Ended():
+            return []
+        case Collect(), Going():
+            full = len(state.collected) + 1 >= command.inputs_max
+            full = full or state.collected_bytes + command.bytes > command.bytes_max
+            if full or state.closed or state.cancel is not None:
+                return []
+            return [InputCollected(
+                call_id=command.call, input=command.input, bytes=command.bytes
+            )]  # fmt: skip
+        case Cancel(), Going():
+            return []
+        case Offer(), Going():
+            return [EventOffered(event_id=command.event_id, event_type=command.event_type)]
+        case Decide(), Ended():
+            raise ApprovalClosed("the execution has ended")
+        case _, Ended():
+            raise ExecutionEnded("the execution has ended")
+        case Migrate(), Going():
+            if command.version == state.version:
+                return []
+            return [ExecutionMigrated(
+                from_version=state.version, workflow_version=command.version
+            )]  # fmt: skip
+        case Pause(), Going():
+            if state.cancel is not None or state.rollback is not None:
+                raise ExecutionEnded("the execution is ending")
+            if state.paused is not None:
+                return []
+            return [ExecutionPaused(cause="person", path=None, reason=command.reason)]
+        case Resume(), Going():
+            return [_resumed(command, state)]
+        case Decide(), Going():
+            return [_decided(command, state)]
+
+
+def _resumed(command: Resume, state: Going) -> ExecutionResumed:
+    if (paused := state.paused) is None:
+        raise NotPaused("the execution is not paused")
+    decision = command.decision
+    if paused.path is None and decision != "go-on":
+        raise NotPaused("no step paused it, so there is nothing to retry, fail or accept")
+    if paused.path is not None and decision == "go-on":
+        decision = "retry"
+    return ExecutionResumed.model_validate(
+        {"decision": decision, "path": paused.path, "value": command.value}
     )
 
 
-def error_fact(failure: StepFailed, message: str | None) -> ErrorFact:
-    return ErrorFact(
-        type=failure.type, path=failure.path, attempts=failure.attempts or None, message=message
+def _decided(command: Decide, state: Going) -> ApprovalDecided:
+    found = next(
+        (a for a in state.approvals.values() if a.asked.approval_id == command.approval), None
     )
+    if found is None:
+        raise NotFound()
+    if not command.named:
+        raise Forbidden("you are not among those who may decide this")
+    if found.asked.not_the_starter and command.starter == command.person:
+        raise Forbidden("who started the execution may not decide this")
+    if any(d.person_id == command.person for d in found.decisions):
+        raise AlreadyDecided("you have decided this already")
+    due = found.asked.due_at
+    if found.closed or (due is not None and command.at >= due):
+        raise ApprovalClosed("this approval is decided, or its time is over")
+    return ApprovalDecided.model_validate({
+        "approval_id": command.approval, "path": found.asked.path, "person_id": command.person,
+        "decision": command.decision, "comment": command.comment, "input": command.input,
+    })  # fmt: skip
+
+
+execution: Decider[Command, Execution] = Decider(Absent(), decide, evolve)

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-import random
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,19 +12,21 @@ import msgspec
 
 from libs.common.errors import Unavailable
 from libs.language import ExpressionError, note_versions
-from libs.language.document import UsesStep
+from libs.language.steps import Pages, PythonStep, Retry, Undo, UsesStep
 from services.executor.connectors.catalog import CATALOG
+from services.executor.connectors.connector import Connector
 from services.executor.contract import (
     EffectBegan,
     EffectEnded,
     EgressRefused,
-    ErrorFact,
+    ExecutionPaused,
+    UndoFact,
     WaitBegan,
     WaitEnded,
 )  # fmt: skip
 from services.executor.documents import OpenedSecret
-from services.executor.domain import RetryPlan, StepFailed, expression_failed, retry_plan
-from services.executor.interpret import Parked, Scope
+from services.executor.failure import RetryPlan, StepFailed, error_fact, retry_plan
+from services.executor.host import Cut, Parked, Scope, expression_failed
 
 if TYPE_CHECKING:
     from services.executor.run import Run
@@ -32,40 +35,81 @@ log = logging.getLogger(__name__)
 VALUE_BYTES_MAX = 262_144
 SHORT_S = 1.0
 CONNECT_S = 1.5
+PAGE_TIMEOUT_S = 30.0
 SECRETS_AGAIN_S = 2.0
+Caller = UsesStep | Undo | Pages | PythonStep
 
 
-async def carry_out(run: "Run", step: UsesStep, path: str, scope: Scope) -> Any:
-    """The output of the connector, after as many attempts as its retry allows."""
-    connector = CATALOG[f"{step.connector}@{step.version}"]
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What is to be done outside, at which path, and within which bounds."""
+
+    path: str
+    connector: str
+    caller: Caller
+    retry: Retry | None
+    timeout_s: float
+    deadline_s: float | None = None
+    once: bool = False
+    undo: Undo | None = None
+    snapshot: Callable[[], str] | None = None
+
+    @property
+    def card(self) -> Connector:
+        return CATALOG[self.connector]
+
+
+def of_step(step: UsesStep, path: str) -> Effect:
+    return Effect(
+        path, f"{step.connector}@{step.version}", step, step.retry, step.timeout_s,
+        step.deadline_s, step.once, step.undo,
+    )  # fmt: skip
+
+
+def of_page(pages: Pages, path: str) -> Effect:
+    return Effect(path, f"{pages.connector}@{pages.version}", pages, None, PAGE_TIMEOUT_S)
+
+
+async def carry_out(run: "Run", effect: Effect, scope: Scope, given: Any = None) -> Any:
+    """The connector's output, after as many attempts as the retry allows.
+
+    `given` is the request where it is no value of the document (a call out of Python).
+    """
+    path = effect.path
     before = run.state.effects.get(path)
-    request = run.open(before.request) if before else await _request(run, step, path, scope)
-    plan = retry_plan(step.retry, connector.repeatable(request))
-    attempt = _next_attempt(run, step, path)
-    first_at = run.now()
+    first_at = run.state.first_at.get(path) or run.now()
     if before is not None:
-        first_at = _first_at(run, path, first_at)
+        request = run.open(before.request)
+    elif given is not None:
+        request = given
+    else:
+        request = await computed(run, effect.caller, path, scope, first_at)
+    plan = retry_plan(effect.retry, effect.card.repeatable(request))
+    attempt = _next_attempt(run, effect)
     while True:
-        _not_too_late(run, step, path, first_at, attempt)
-        secrets = await _secrets(run, step, path)
-        versions = {name: secret.version for name, secret in secrets.items()}
-        request = note_versions(request, step.with_.secret_places, versions)
+        _not_too_late(run, effect, first_at, attempt)
+        secrets = await opened_secrets(run, effect.caller, path)
+        if secrets and not isinstance(effect.caller, PythonStep):
+            versions = {name: secret.version for name, secret in secrets.items()}
+            request = note_versions(request, effect.caller.with_.secret_places, versions)
         began = EffectBegan(
-            path=path, connector=f"{step.connector}@{step.version}", effect=connector.effect,
+            path=path, connector=effect.connector, effect=effect.card.effect,
             attempt=attempt, idempotency_key=f"{run.id}:{path}"[:400],
-            host=connector.host(request), request=run.seal(request), first_at=first_at,
+            host=effect.card.host(request), request=run.seal(request), first_at=first_at,
+            snapshot=effect.snapshot() if effect.snapshot is not None else None,
         )  # fmt: skip
         await run.flush(began)
         run.effects_count += 1
         try:
-            return await _attempt(run, step, path, request, attempt, secrets)
+            return await _attempt(run, effect, request, attempt, scope, secrets)
         except StepFailed as failure:
-            attempt = await _after_failure(run, step, path, plan, failure, attempt)
+            attempt = await _after_failure(run, effect, plan, failure, attempt)
 
 
-async def _request(run: "Run", step: UsesStep, path: str, scope: Scope) -> Any:
+async def computed(run: "Run", caller: Any, path: str, scope: Scope, clock: datetime) -> Any:
+    """The request that a `with` gives; `now()` in it is `clock`."""
     try:
-        request = await run.evaluate(step.with_, scope, run.now())
+        request = await run.evaluate(caller.with_, scope, clock)
     except ExpressionError as error:
         raise expression_failed(error, path) from None
     if (size := len(msgspec.json.encode(request))) > VALUE_BYTES_MAX:
@@ -75,9 +119,11 @@ async def _request(run: "Run", step: UsesStep, path: str, scope: Scope) -> Any:
     return request
 
 
-async def _secrets(run: "Run", step: UsesStep, path: str) -> dict[str, OpenedSecret]:
-    """What this attempt will use, known before its intent is recorded: so the log can tell."""
-    names = sorted(step.with_.secrets)
+async def opened_secrets(run: "Run", caller: Caller, path: str) -> dict[str, OpenedSecret]:
+    """The secrets that a `with` names. Raises Parked while nobody can tell, StepFailed."""
+    if isinstance(caller, PythonStep) or not caller.with_.secrets:
+        return {}
+    names = sorted(caller.with_.secrets)
     try:
         found = await run.around.secrets(run.org, names)
     except Unavailable as error:
@@ -88,60 +134,62 @@ async def _secrets(run: "Run", step: UsesStep, path: str) -> dict[str, OpenedSec
     return found
 
 
-def _next_attempt(run: "Run", step: UsesStep, path: str) -> int:
+def _next_attempt(run: "Run", effect: Effect) -> int:
     """1 at first; after a crash in mid-effect the attempt counts, and the same key is sent."""
+    path = effect.path
     before = run.state.effects.get(path)
     if before is None:
         return 1
+    if (said := run.state.given_up.get(path)) is not None:
+        raise _failed_before(run, before) or StepFailed(
+            "interrupted", f"given up by a person: {said.decision}", path, before.attempt
+        )
+    if run.state.tries_from.get(path) == before.attempt:
+        return before.attempt + 1
     if before.ended is None:
-        if step.once:
-            raise StepFailed(
-                "interrupted", "cut in the middle, and marked `once`", path, before.attempt
-            )
+        if effect.once:
+            pause(run, path, "outcome-unknown")
         return before.attempt + 1
     due = before.ended.retry_at
     if due is None:
-        error = before.ended.error
-        message = run.open(error.message) if error and error.message else ""
-        raise StepFailed(error.type if error else "interrupted", message, path, before.attempt)
+        failure = _failed_before(run, before)
+        if failure is None or failure.type == "cancelled":
+            raise Cut
+        raise failure
     if due > run.now():
         raise Parked(due)
     if path in run.state.waits:
-        run.pending.append(WaitEnded(path=path, reason="due"))
+        run.tell(WaitEnded(path=path, reason="due"))
     return before.attempt + 1
 
 
-def _first_at(run: "Run", path: str, default: datetime) -> datetime:
-    return run.state.first_at.get(path, default)
+def _failed_before(run: "Run", before: Any) -> StepFailed | None:
+    """The failure that the last attempt's end recorded."""
+    if before.ended is None or (error := before.ended.error) is None:
+        return None
+    message = run.open(error.message) if error.message else ""
+    return StepFailed(error.type, message, error.path, before.attempt, error.status)
 
 
-def _not_too_late(run: "Run", step: UsesStep, path: str, first_at: datetime, attempt: int) -> None:
-    late = step.deadline_s is not None and run.now() - first_at > timedelta(seconds=step.deadline_s)
-    if late:
-        raise StepFailed("timeout", "the step's deadline has passed", path, attempt - 1)
+def pause(run: "Run", path: str, cause: Any) -> None:
+    """A person must say how it goes on; raises Parked."""
+    run.tell(ExecutionPaused(cause=cause, path=path, reason=None))
+    raise Parked
+
+
+def _not_too_late(run: "Run", effect: Effect, first_at: datetime, attempt: int) -> None:
+    limit = effect.deadline_s
+    if limit is not None and run.now() - first_at > timedelta(seconds=limit):
+        raise StepFailed("timeout", "the step's deadline has passed", effect.path, attempt - 1)
 
 
 async def _attempt(
-    run: "Run", step: UsesStep, path: str, request: Any, attempt: int,
+    run: "Run", effect: Effect, request: Any, attempt: int, scope: Scope,
     secrets: dict[str, OpenedSecret],
 ) -> Any:  # fmt: skip
     """One attempt within its timeout and the lease; its answer is committed before it is used."""
-    if run.leased_until - time.monotonic() < CONNECT_S and not await run.around.renew(run):
-        run.abandon()
-    since = time.monotonic()
-    try:
-        outcome = await run.around.call(
-            run, step, request, f"{run.id}:{path}"[:400], attempt, step.timeout_s, secrets
-        )
-    except asyncio.CancelledError:
-        if run.cancelling:
-            cut = StepFailed("cancelled", "cut by a cancel; its outcome is unknown", path, attempt)
-            run.pending.append(_ended(run, path, attempt, since, cut))
-        raise
-    except StepFailed as failure:
-        failure.path, failure.attempts = path, attempt
-        failure.since = since
-        raise
+    path = effect.path
+    outcome, since = await send(run, effect, request, f"{run.id}:{path}"[:400], attempt, secrets)
     body = msgspec.json.encode(outcome.value)
     if len(body) > VALUE_BYTES_MAX:
         large = StepFailed(
@@ -155,41 +203,90 @@ async def _attempt(
             path=path, attempt=attempt, outcome="done", status=outcome.status,
             duration_ms=int((time.monotonic() - since) * 1000), value=run.seal(outcome.value),
             bytes=len(body), error=None, retry_at=None,
+            undo=await _undo_fact(run, effect, scope, outcome.value),
         )
     )  # fmt: skip
     run.steps_count += 1
     return outcome.value
 
 
+async def send(
+    run: "Run",
+    effect: Effect,
+    request: Any,
+    key: str,
+    attempt: int,
+    secrets: dict[str, OpenedSecret],
+) -> tuple[Any, float]:
+    """The connector's outcome and when it was asked; what is cut by a cancel is recorded so."""
+    if run.leased_until - time.monotonic() < CONNECT_S and not await run.around.renew(run):
+        run.abandon()
+    since = time.monotonic()
+    try:
+        return await run.around.call(run, effect, request, key, attempt, secrets), since
+    except asyncio.CancelledError:
+        if run.holding and not key.endswith(":undo"):
+            cut = StepFailed(
+                "cancelled", "cut by a cancel; its outcome is unknown", effect.path, attempt
+            )
+            run.tell(ended(run, effect.path, attempt, since, cut))
+        raise
+    except StepFailed as failure:
+        failure.path, failure.attempts, failure.since = effect.path, attempt, since
+        raise
+
+
+async def _undo_fact(run: "Run", effect: Effect, scope: Scope, result: Any) -> UndoFact | None:
+    """What reverses the effect is computed now and committed with the result (§7.5)."""
+    if (undo := effect.undo) is None:
+        return None
+    connector = f"{undo.connector}@{undo.version}"
+    inner = {**scope, effect.path.partition("[")[0]: result}
+    try:
+        request = await computed(run, undo, effect.path, inner, run.now())
+    except StepFailed as failure:
+        return UndoFact(connector=connector, host="none", impossible=run.seal(failure.message))
+    return UndoFact(
+        connector=connector, host=CATALOG[connector].host(request), request=run.seal(request)
+    )
+
+
 async def _after_failure(
-    run: "Run", step: UsesStep, path: str, plan: RetryPlan, failure: StepFailed, attempt: int
+    run: "Run", effect: Effect, plan: RetryPlan, failure: StepFailed, attempt: int
 ) -> int:
     """The number of the next attempt, now or after a pause; raises the failure for good."""
-    ended = _ended(run, path, attempt, failure.since, failure)
-    refused = (
-        [EgressRefused(path=path, host=failure.host, rule=failure.rule)] if failure.rule else []
-    )
-    if not plan.again(failure, attempt):
-        run.pending += [*refused, ended]
+    path = effect.path
+    over = ended(run, path, attempt, failure.since, failure)
+    if failure.rule:
+        run.tell(EgressRefused(path=path, host=failure.host, rule=failure.rule))
+    tried = attempt - run.state.tries_from.get(path, 0)
+    if not plan.again(failure, tried):
+        run.tell(over)
+        if plan.pauses and plan.named(failure):
+            pause(run, path, "step-failed")
         raise failure
-    pause = plan.pause_s(attempt, random.random())  # noqa: S311 - jitter, not a secret
-    pause = max(pause, failure.retry_after_s or 0.0)
-    due = run.now() + timedelta(seconds=pause)
-    ended = ended.model_copy(update={"retry_at": due})
-    if pause <= SHORT_S:
-        await run.flush(ended)
-        await asyncio.sleep(pause)
+    due, rest = due_after(run, plan, failure, tried)
+    over = over.model_copy(update={"retry_at": due})
+    if rest <= SHORT_S:
+        await run.flush(over)
+        await run.rest(rest)
         return attempt + 1
-    run.pending += [ended, WaitBegan(path=path, kind="retry", due_at=due)]
+    run.tell(over, WaitBegan(path=path, kind="retry", due_at=due))
     raise Parked(due)
 
 
-def _ended(run: "Run", path: str, attempt: int, since: float, failure: StepFailed) -> EffectEnded:
+def due_after(
+    run: "Run", plan: RetryPlan, failure: StepFailed, attempt: int
+) -> tuple[datetime, float]:
+    """When to try again, and in how many seconds."""
+    rest = plan.pause_s(attempt, run.chance())
+    rest = max(rest, failure.retry_after_s or 0.0)
+    return run.now() + timedelta(seconds=rest), rest
+
+
+def ended(run: "Run", path: str, attempt: int, since: float, failure: StepFailed) -> EffectEnded:
     return EffectEnded(
         path=path, attempt=attempt, outcome="failed", status=failure.status,
         duration_ms=int((time.monotonic() - since) * 1000), value=None, bytes=0,
-        error=ErrorFact(
-            type=failure.type, path=path, attempts=attempt, message=run.seal(failure.message)
-        ),
-        retry_at=None,
+        error=error_fact(failure, run.seal(failure.message)), retry_at=None,
     )  # fmt: skip

@@ -4,38 +4,35 @@ import asyncio
 import logging
 import time
 from collections import deque
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from libs.common import telemetry
 from libs.common.database import LOST
-from libs.common.errors import DomainError
 from libs.common.eventstore import stream_of
-from libs.common.fields import milliseconds
-from libs.common.messages import Meta, Recorded
-from libs.common.once import Kept
-from libs.common.privacy import Forgotten
+from libs.common.messages import Recorded
 from libs.common.service import Service
 from libs.egress import Client, Policy
-from libs.language import ExpressionWorker, WorkerFault, fill_secrets
-from libs.language.document import UsesStep
-from services.executor import subscribers
+from libs.language import ExpressionWorker
+from libs.language.steps import WaitStep, WorkflowStep
+from libs.sandbox import Sandbox
+from services.executor import matching
+from services.executor.calling import Calling
+from services.executor.children import Children
 from services.executor.commit import Committed, Committer, Decision
-from services.executor.connectors.catalog import CATALOG
-from services.executor.connectors.connector import Attempt
 from services.executor.contract import ExecutionFinished, LateResultRefused
 from services.executor.documents import Documents, OpenedSecret
-from services.executor.domain import Going, StepFailed
-from services.executor.interpret import Scope
-from services.executor.leases import RENEW_S, Claimed, Leases
-from services.executor.masking import masked
-from services.executor.run import Run, going
+from services.executor.effects import Effect
+from services.executor.host import Scope
+from services.executor.leases import RENEW_S, Leases
+from services.executor.limits import Limits
+from services.executor.resuming import Resuming
+from services.executor.run import Run
 from services.executor.settings import ExecutorSettings
+from services.executor.snapshots import EVERY_EVENTS
 from services.executor.work import StartAnswer, encode
 
 log = logging.getLogger(__name__)
-LIMITS_S = 5.0
-DEFAULT_LIMIT = 1000
 
 
 class Engine:
@@ -47,12 +44,16 @@ class Engine:
         self.documents = Documents(service)
         self.committer = Committer(service.database, service.owner)
         self.committer.committed = service.appended
-        self.leases = Leases(service.database, service.owner, self.free, self._claimed)
+        self.resuming = Resuming(self)
+        self.leases = Leases(service.database, service.owner, self.free, self.resuming.claimed)
         self.client = Client(Policy(settings.allowed_pairs))
+        self.calling = Calling(lambda: self.client)
+        self.children = Children(self)
+        self.limits = Limits(service.database)
         self.worker = ExpressionWorker()
+        self.sandbox = Sandbox()
         self.runs: dict[str, Run] = {}
         self.tasks: set[asyncio.Task[Any]] = set()
-        self._limits: Kept[str, int] = Kept(lambda _: LIMITS_S)
         self._queue: deque[asyncio.Future[None]] = deque()
         self.draining = False
 
@@ -72,9 +73,10 @@ class Engine:
 
     # -- runs -----------------------------------------------------------------------------------
 
-    async def carry(self, run: Run) -> None:
+    async def carry(self, run: Run, snapshot_at: int = 0) -> None:
         """Runs an execution in this process until it ends, parks or is lost."""
         self.runs.setdefault(run.id, run)
+        self.resuming.watch(run, snapshot_at)
         telemetry.RUNNING.set(len(self.runs))
         log.debug("execution held", extra={"execution": run.id})
         try:
@@ -83,6 +85,8 @@ class Engine:
         finally:
             if self.runs.get(run.id) is run:
                 del self.runs[run.id]
+            if run.ended and run.version > EVERY_EVENTS:
+                self.spawn(self.resuming.drop_snapshots(run.id))
             self._left()
 
     def _left(self) -> None:
@@ -106,60 +110,6 @@ class Engine:
         except TimeoutError:
             return False
         return True
-
-    async def _claimed(self, claimed: list[Claimed]) -> None:
-        streams = [stream_of("execution", c.org, c.execution) for c in claimed]
-        histories: dict[str, list[Recorded]] = {stream: [] for stream in streams}
-        async with self.service.database.hot.connection() as connection:
-            for recorded in await self.store.select(
-                connection, "where stream = any(%s) order by stream, version", (streams,)
-            ):
-                histories[recorded.subject].append(recorded)
-        for one, stream in zip(claimed, streams, strict=True):
-            self.spawn(self._resume(one, histories[stream]))
-
-    async def _resume(self, claimed: Claimed, history: list[Recorded]) -> None:
-        if claimed.execution in self.runs:
-            return
-        try:
-            run = await self._from_history(claimed, history)
-            if run is None:
-                await self._drop_timer(claimed.execution)
-                return
-            log.info("execution resumed", extra={"execution": run.id, "at_version": run.version})
-            await self.carry(run)
-        except (DomainError, *LOST) as error:
-            log.warning("resume waits", extra={
-                "execution": claimed.execution, "cause": type(error).__name__})  # fmt: skip
-
-    async def _from_history(self, claimed: Claimed, history: list[Recorded]) -> Run | None:
-        state = going(history)
-        if not isinstance(state, Going):
-            return None
-        started = state.started
-        try:
-            key = await self.service.keys.key(claimed.org, "executions")
-        except Forgotten:
-            return None
-        found = await self.documents.find(
-            claimed.org, workflow=started.workflow_id, version=started.workflow_version
-        )
-        if found is None:
-            raise WorkerFault("the version it started with is nowhere")
-        stream = stream_of("execution", claimed.org, claimed.execution)
-        first = history[0]
-        meta = Meta.system(
-            "executor", claimed.org, request_id=first.requestid or "",
-            causation_id=history[-1].id, traceparent=first.traceparent,
-        )  # fmt: skip
-        return Run(
-            self, claimed.org, claimed.execution, found.document, key, meta, state=state,
-            version=len(history), names=key.open(started.input, stream),
-        )  # fmt: skip
-
-    async def _drop_timer(self, execution: str) -> None:
-        async with self.service.database.hot.connection() as connection:
-            await connection.execute("delete from timers where execution = %s", (execution,))
 
     async def keep_leases(self) -> None:
         """Renews what is held every two seconds; a newer version means news, none means loss."""
@@ -194,6 +144,7 @@ class Engine:
             await asyncio.wait(list(self.tasks), timeout=5)
         await self.client.aclose()
         await self.worker.close()
+        await self.sandbox.close()
 
     # -- what a run needs (`Around`) ----------------------------------------------------------
 
@@ -218,28 +169,22 @@ class Engine:
         return await self.documents.secrets(org, names)
 
     async def call(
-        self, run: Run, step: UsesStep, request: Any, key: str, attempt: int, within_s: float,
+        self, run: Run, effect: Effect, request: Any, key: str, attempt: int,
         secrets: dict[str, OpenedSecret],
     ) -> Any:  # fmt: skip
-        """One attempt: secrets are filled in here, and masked in whatever comes back."""
-        connector = CATALOG[f"{step.connector}@{step.version}"]
-        filled = fill_secrets(request, step.with_.secret_places, lambda n: secrets[n].value)
-        hidden = [secret.value for secret in secrets.values()]
-        allowed = Attempt(self.client, key, within_s, run.document.egress)
-        try:
-            with telemetry.span("effect", run.meta.traceparent, execution=run.id, attempt=attempt):
-                async with asyncio.timeout(within_s):
-                    outcome = await connector.run(filled, allowed)
-        except TimeoutError:
-            raise StepFailed("timeout", f"no answer within {within_s:g} s") from None
-        except StepFailed as failure:
-            failure.message = masked(failure.message, hidden)
-            raise
-        except ValueError as error:
-            raise StepFailed("input-invalid", masked(_without_input(error), hidden)) from None
-        if hidden:
-            outcome = type(outcome)(masked(outcome.value, hidden), outcome.status)
-        return outcome
+        return await self.calling.call(run, effect, request, key, attempt, secrets)
+
+    async def arrivals(self, run: Run, wait: WaitStep, since: datetime) -> list[Any]:
+        return await matching.arrivals(self.service, run.org, wait, since)
+
+    async def start_child(self, run: Run, step: WorkflowStep, path: str, given: Any) -> str:
+        return await self.children.start(run, step, path, given)
+
+    async def ended_children(self, run: Run) -> dict[str, ExecutionFinished]:
+        return await self.children.ended(run)
+
+    async def cancel_children(self, run: Run) -> None:
+        await self.children.cancel(run)
 
     def answer_end(
         self, run: Run, finished: ExecutionFinished, inboxes: list[str], output: Any
@@ -263,36 +208,3 @@ class Engine:
         """The answer that came after the lease was lost: recorded beside, changes nothing."""
         fact = LateResultRefused(path=path, attempt=attempt, lease="lost")
         await self.service.append_system(stream_of("late", org, execution), fact, organization=org)
-
-    # -- limits -----------------------------------------------------------------------------------
-
-    async def executions_per_month(self, org: str) -> int:
-        """The entitlement, kept for seconds."""
-        return await self._limits.get(org, lambda: self._entitled(org))
-
-    async def _entitled(self, org: str) -> int:
-        async with self.service.database.work() as db:
-            row = await subscribers.find_entitlements(db, org)
-        return row.executions_per_month if row is not None else DEFAULT_LIMIT
-
-    def forget_limits(self, org: str) -> None:
-        self._limits.drop(lambda key: key == org)
-
-
-def month() -> str:
-    return datetime.now(UTC).strftime("%Y-%m")
-
-
-def month_ends() -> str:
-    """When the quota of this month is over."""
-    first = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return milliseconds((first + timedelta(days=32)).replace(day=1))
-
-
-def _without_input(error: ValueError) -> str:
-    """A pydantic error names fields and rules, without the values."""
-    errors = getattr(error, "errors", None)
-    if errors is None:
-        return str(error)
-    found = errors(include_input=False, include_url=False, include_context=False)
-    return "; ".join(f"with/{'/'.join(map(str, e['loc']))}: {e['msg']}" for e in found)

@@ -11,19 +11,31 @@ import msgspec
 from libs.common.eventstore import rows, stream_of
 from libs.common.messages import Event, Meta, Recorded
 from libs.common.privacy import DataKey
-from services.executor.commit import LEASE_S, Committed, Decision
+from services.executor.commit import LEASE_S, Admission, Committed, Decision
 from services.executor.contract import (
+    ApprovalDecided,
     CancelRequested,
     EffectEnded,
+    EventOffered,
     ExecutionFinished,
+    ExecutionPaused,
     ExecutionProgressed,
+    ExecutionReplayed,
+    ExecutionResumed,
     ExecutionStarted,
+    InputCollected,
     ResultFact,
 )  # fmt: skip
-from services.executor.domain import Going, Sealed, StepFailed, evolve
+from services.executor.failure import StepFailed
+from services.executor.state import Going, Sealed, evolve
 
 VALUE_BYTES_MAX = 262_144
 EVENT_BYTES_MAX = 400_000
+# What others may write into the stream while it runs here; anything else means that it is lost.
+SIGNALS = (
+    CancelRequested, ExecutionPaused, ExecutionResumed, ApprovalDecided, EventOffered,
+    InputCollected, ExecutionReplayed,
+)  # fmt: skip
 
 
 class Lost(Exception):
@@ -31,7 +43,11 @@ class Lost(Exception):
 
 
 class Refused(Exception):
-    """The start was not admitted: the quota is used up."""
+    """The start was not admitted: `why` is quota, busy, rate, or collected (by `by`)."""
+
+    def __init__(self, why: str, by: str | None = None) -> None:
+        super().__init__(why)
+        self.why, self.by = why, by
 
 
 class Duplicate(Exception):
@@ -59,13 +75,14 @@ class Facts:
         self.key, self.meta, self.state, self.version = key, meta, state, version
         self.stream = stream_of("execution", org, execution)
         self.unsaid = unsaid
-        self.month: str | None = None
-        self.allowed = 0
+        self.admission = Admission()
         self.reply: str | None = None
         self.wait_s = 0.0
         self.on_started: Callable[[], None] = lambda: None
         self.on_cancel: Callable[[], None] = lambda: None
+        self.on_carried: Callable[[], None] = lambda: None
         self.leased_until = time.monotonic() + LEASE_S
+        self.news = False
         self.pending: list[Event] = []
         self.steps_count = state.steps
         self.flushed_at = time.monotonic()
@@ -91,6 +108,9 @@ class Facts:
     def committing(self) -> bool:
         return self._turn.locked()
 
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
     def open(self, sealed: str) -> Any:
         return self.key.open(sealed, self.stream)
 
@@ -106,6 +126,10 @@ class Facts:
         opened = self._opened[sealed.values]
         return opened if sealed.index is None else opened[sealed.index]
 
+    def tell(self, *events: Event) -> None:
+        """Facts that travel with the next commit."""
+        self.pending.extend(events)
+
     def note_now(self, path: str, kind: str, since: datetime, value: Any) -> None:
         """A result of a pure step; it travels with the next commit."""
         size = len(msgspec.json.encode(value))
@@ -116,7 +140,7 @@ class Facts:
             )  # fmt: skip
         self._results.append(
             ResultFact.model_construct(
-                path=path, kind=kind, status="done", started_at=since, ended_at=datetime.now(UTC),
+                path=path, kind=kind, status="done", started_at=since, ended_at=self.now(),
                 bytes=size,
             )
         )  # fmt: skip
@@ -139,10 +163,13 @@ class Facts:
             self._broken = error
 
     async def flush(
-        self, *events: Event, op: str = "keep", due_s: float = 0.0, leased: bool = True
-    ) -> Committed:
+        self, *events: Event, op: str = "keep", due_s: float = 0.0, leased: bool = True,
+        closes: bool = False,
+    ) -> Committed:  # fmt: skip
         """Commits everything pending and `events`; returns when it is durable.
 
+        One that gives the lease back is not made when somebody wrote meanwhile: its status is
+        then `news`, and what was to be committed waits for the next one.
         Raises Lost, Duplicate (the start had come before), Refused (no quota).
         """
         async with self._turn:
@@ -154,16 +181,20 @@ class Facts:
             if not batch and op == "keep" and leased:
                 return Committed("won")
             while True:
-                done = await self.around.commit(self._decision(batch, op, due_s, leased))
+                done = await self.around.commit(self._decision(batch, op, due_s, leased, closes))
                 if done.status == "won":
                     break
-                if done.status == "quota":
-                    raise Refused
+                if first and done.status != "lost":
+                    raise Refused(done.status, done.by)
                 if first:
                     raise Duplicate
-                if not batch:
-                    raise Lost
+                before = self.version
                 await self.meanwhile(batch)
+                if not batch and self.version == before:
+                    raise Lost
+                if op == "keep" and not leased:
+                    self.pending = batch + self.pending
+                    return Committed("news")
         self._carried(batch, leased)
         if first:
             self.on_started()
@@ -189,12 +220,16 @@ class Facts:
         self.pending = []
         return batch, first
 
-    def _decision(self, batch: list[Event], op: str, due_s: float, leased: bool) -> Decision:
+    def _decision(
+        self, batch: list[Event], op: str, due_s: float, leased: bool, closes: bool
+    ) -> Decision:
         first = self.version == 0
+        parent = self.state.started.parent
         return Decision(
             self.stream, self.id, self.org, rows(self.stream, self.version + 1, batch, self.meta),
             op, due_s, LEASE_S if leased else 0.0, self.reply if first else None,
-            self.wait_s, self.month if first else None, self.allowed,
+            self.wait_s, self.admission if first else None, closes, self.version,
+            parent.execution_id if op == "end" and parent is not None else None,
         )  # fmt: skip
 
     def _carried(self, batch: list[Event], leased: bool) -> None:
@@ -204,19 +239,21 @@ class Facts:
                 evolve(self.state, event)
         if leased:
             self.leased_until = time.monotonic() + LEASE_S
+            self.on_carried()
 
     async def meanwhile(self, batch: list[Event]) -> None:
-        """Somebody wrote first: a cancel is taken in, anything else means that we lost it."""
+        """Somebody wrote first: a signal is taken in, anything else means that we lost it."""
         came = await self.around.events_since(self.stream, self.version)
         for recorded in came:
             event = recorded.event()
-            if not isinstance(event, CancelRequested):
+            if not isinstance(event, SIGNALS):
                 for late in batch:
                     if isinstance(late, EffectEnded):
                         await self.around.note_late(self.org, self.id, late.path, late.attempt)
                 raise Lost
             evolve(self.state, event)
             self.version += 1
+            self.news = True
         if self.state.cancel is not None:
             self.on_cancel()
 

@@ -15,30 +15,43 @@ log = logging.getLogger(__name__)
 RENEW_S = 2.0
 SOON_S, AGAIN_S, LOOK_S = 0.05, 0.1, 0.5
 PER_ORG_MAX = 50
+LOOK_ROWS = 200
 
+# What is due is looked at first; only where that is much, and might be of one organization alone,
+# all organizations that have timers are gone through. Nothing here reads an organization's queue.
 CLAIM = b"""
-with recursive o(org) as (
-    (select min(org) from timers where ready_at <= now() and org > %(after)s)
+with recursive soon as materialized (
+    select org from timers where ready_at <= now() order by ready_at limit %(look)s),
+  many as materialized (select count(*) = %(look)s as said from soon),
+  o(org) as (
+    select (select min(org) from timers) where (select said from many)
     union all
-    select (select min(r.org) from timers r where r.ready_at <= now() and r.org > o.org)
-    from o where o.org is not null),
-  turn as (select org, 0 as lap from o where org is not null
-    union all (with recursive w(org) as (
-        (select min(org) from timers where ready_at <= now() and org <= %(after)s)
-        union all
-        select (select min(r.org) from timers r
-          where r.ready_at <= now() and r.org > w.org and r.org <= %(after)s)
-        from w where w.org is not null)
-      select org, 1 from w where org is not null)),
-  places as (select t.org, t.lap, least(%(per_org)s, greatest(0, coalesce(e.running_max, 5)
-      - (select count(*) from timers h where h.org = t.org and h.leased_until > now())))::int free
+    select (select min(r.org) from timers r where r.org > o.org) from o where o.org is not null),
+  due as (select org from soon union select org from o where org is not null),
+  turn as (select org, (org <= %(after)s)::int as lap from due),
+  places as materialized (select t.org, t.lap,
+      least(%(per_org)s, greatest(0, coalesce(e.running_max, 5)
+        - (select count(*) from timers h
+          where h.org = t.org and h.owner is not null and h.leased_until > now())))::int free
     from turn t left join entitlements e on e.org = t.org),
-  pick as (select q.execution from places p cross join lateral (
-      select execution from timers where org = p.org and ready_at <= now()
-      order by ready_at limit p.free for update skip locked) q
-    limit %(want)s)
+  steps as materialized (select p.org, p.lap, p.free, v.priority from places p cross join lateral (
+      with recursive s(priority) as (
+        (select max(t.priority) from timers t where t.org = p.org)
+        union all
+        select (select max(t.priority) from timers t where t.org = p.org
+          and t.priority < s.priority) from s where s.priority is not null)
+      select s.priority from s where s.priority is not null) v where p.free > 0),
+  ready as (select p.org, p.lap, p.free, p.priority, q.execution, q.ready_at
+    from steps p cross join lateral (
+      select execution, ready_at from timers where org = p.org and priority = p.priority
+        and ready_at <= now()
+      order by ready_at limit p.free for update skip locked) q),
+  pick as (select execution from (
+      select r.*, row_number() over (partition by org order by priority desc, ready_at) place
+      from ready r) f
+    where f.place <= f.free order by f.lap, f.org, f.place limit %(want)s)
 update timers t set leased_until = now() + make_interval(secs => %(lease)s),
-  epoch = t.epoch + 1, owner = %(me)s
+  epoch = t.epoch + 1, owner = %(me)s, nudged = false
 from pick where t.execution = pick.execution returning t.execution, t.org
 """
 NEXT = b"select extract(epoch from min(ready_at) - now())::float8 from timers"
@@ -121,7 +134,7 @@ class Leases:
 
     async def _claim(self, want: int) -> list[Claimed]:
         values = {"after": self._after, "per_org": PER_ORG_MAX, "want": want, "lease": LEASE_S,
-                  "me": self._owner}  # fmt: skip
+                  "look": LOOK_ROWS, "me": self._owner}  # fmt: skip
         async with self._database.hot.connection() as connection:
             cursor = await connection.execute(CLAIM, values)
             return [Claimed(*row) for row in await cursor.fetchall()]

@@ -8,6 +8,7 @@ from libs.common import ids
 from libs.common.errors import Unavailable, from_wire
 from libs.common.eventstore import stream_of
 from libs.common.messages import Meta
+from services.executor import event_starts
 from services.executor.start import Starts
 from services.executor.work import PURPOSE, Start, StartAnswer
 
@@ -31,6 +32,9 @@ async def resend(starts: Starts, meta: Meta, row: Any, headers: Any, body: Any) 
     )  # fmt: skip
     if row.path is not None:
         start.workflow = None
+    if start.unattended:
+        start.payload, said = await event_starts.again(starts, meta, row, call)
+        start.trigger, start.facts = said["trigger"], said["facts"]
     first: asyncio.Future[StartAnswer] = asyncio.get_running_loop().create_future()
 
     async def answer(one: StartAnswer | None) -> None:

@@ -3,51 +3,77 @@
 import asyncio
 import logging
 import time
-from datetime import UTC, datetime
+from collections.abc import Coroutine
+from datetime import datetime
 from typing import Any, Protocol
-
-import msgspec
 
 from libs.common.messages import Meta, Recorded
 from libs.common.privacy import DataKey
 from libs.language import ExpressionError, format_rfc3339
-from libs.language.document import Document, UsesStep, WaitStep
+from libs.language.document import Document
+from libs.language.steps import (
+    ApprovalStep,
+    Pages,
+    PythonStep,
+    Step,
+    UsesStep,
+    WaitStep,
+    WorkflowStep,
+)  # fmt: skip
 from libs.language.unrun import explained
-from services.executor import effects, waits
+from libs.sandbox import Sandbox
+from services.executor import (
+    approvals,
+    collecting,
+    effects,
+    ending,
+    python_step,
+    sub_workflows,
+    undo,
+    waits,
+)  # fmt: skip
 from services.executor.contract import ExecutionFinished, ExecutionStarted
 from services.executor.documents import OpenedSecret
-from services.executor.domain import Absent, Ended, Going, StepFailed, error_fact, evolve
-from services.executor.facts import (
-    EVENT_BYTES_MAX,
-    VALUE_BYTES_MAX,
-    Committing,
-    Facts,
-    Lost,
-)  # fmt: skip
-from services.executor.interpret import MISSING, Parked, Scope, Walk
+from services.executor.facts import Committing, Lost
+from services.executor.failure import StepFailed
+from services.executor.host import LAST_THINGS, MISSING, NEVER, Cut, Parked, Scope
+from services.executor.results import Results
+from services.executor.state import Absent, Ended, Going, evolve
+from services.executor.walk import Walk
 
 log = logging.getLogger(__name__)
 RESULTS_MAX = 100
 FLUSH_S = 0.05
+PARK_MAX_S = 400 * 86_400.0
 
 
 class Around(Committing, Protocol):
     """What a run needs of the executor."""
 
+    sandbox: Sandbox
+
     async def evaluate(self, what: Any, scope: Scope, clock: str) -> Any: ...
 
     async def secrets(self, org: str, names: list[str]) -> dict[str, OpenedSecret]: ...
 
-    async def call(self, run: "Run", step: UsesStep, request: Any, key: str, attempt: int,
-                   within_s: float, secrets: dict[str, OpenedSecret]) -> Any: ...  # fmt: skip
+    async def call(self, run: "Run", effect: effects.Effect, request: Any, key: str,
+                   attempt: int, secrets: dict[str, OpenedSecret]) -> Any: ...  # fmt: skip
 
     async def renew(self, run: "Run") -> bool: ...
+
+    async def arrivals(self, run: "Run", wait: WaitStep, since: datetime) -> list[Any]: ...
+
+    async def start_child(self, run: "Run", step: WorkflowStep, path: str, given: Any) -> str: ...
+
+    async def ended_children(self, run: "Run") -> dict[str, ExecutionFinished]: ...
+
+    async def cancel_children(self, run: "Run") -> None: ...
 
     def answer_end(self, run: "Run", finished: ExecutionFinished, inboxes: list[str],
                    output: Any) -> None: ...  # fmt: skip
 
 
-class Run(Facts):
+class Run(Results):
     """`Host` of a walk: gives it what was recorded, and takes what it finds out."""
 
     around: Around
@@ -61,18 +87,32 @@ class Run(Facts):
         super().__init__(around, org, execution, key, meta, state, version, started)
         self.document, self.names = document, names
         self.on_cancel = self.begin_cancel
-        self.cancelling = self.leaving = self.ended = False
-        self._walk: asyncio.Task[Any] | None = None
-        self.effects_count = len(self.state.effects)
+        self.leaving = self.abandoned = self.ended = self.ending = False
+        self.over: StepFailed | None = None
+        self._work: asyncio.Task[Any] | None = None
+        self.effects_count = self.state.effects_seen
+        self.noted = set(self.state.results)
+        self.events_taken: set[str] = set()
+        self._children: dict[str, ExecutionFinished] | None = None
+        self._cancelling = False
 
     # -- the host of the walk ---------------------------------------------------------------
 
-    def now(self) -> datetime:
-        return datetime.now(UTC)
+    @property
+    def holding(self) -> bool:
+        """Whether this process still speaks for the execution and stays."""
+        return not (self.leaving or self.abandoned)
 
-    def recorded(self, path: str) -> Any:
-        found = self.state.results.get(path)
-        return MISSING if found is None else self.open_result(found)
+    def walk(self) -> Walk:
+        return Walk(self)
+
+    def may_begin(self) -> None:
+        if LAST_THINGS.get():
+            return
+        if not self.ending and (self.state.cancel is not None or self.over is not None):
+            raise Cut
+        if self.state.paused is not None:
+            raise Parked
 
     async def evaluate(self, what: Any, scope: Scope, clock: datetime) -> Any:
         try:
@@ -89,19 +129,43 @@ class Run(Facts):
         if self.waiting >= RESULTS_MAX or late or self.full:
             await self.flush_behind()
 
-    async def effect(self, step: UsesStep, path: str, scope: Scope) -> Any:
-        return await effects.carry_out(self, step, path, scope)
+    async def act(self, step: Step, path: str, scope: Scope) -> Any:
+        match step:
+            case UsesStep():
+                return await effects.carry_out(self, effects.of_step(step, path), scope)
+            case WaitStep():
+                return await waits.wait(self, step, path, scope)
+            case ApprovalStep():
+                return await approvals.ask(self, step, path, scope)
+            case WorkflowStep():
+                return await sub_workflows.call(self, step, path, scope)
+            case PythonStep():
+                return await python_step.run_python(self, step, path, scope)
+            case _:
+                raise AssertionError(f"{type(step).__name__} is walked, not done")
 
-    async def wait(self, step: WaitStep, path: str, scope: Scope) -> Any:
-        return await waits.wait(self, step, path, scope)
+    async def page(self, pages: Pages, path: str, scope: Scope) -> Any:
+        value = self.recorded(path)
+        if value is not MISSING:
+            return value
+        self.may_begin()
+        return await effects.carry_out(self, effects.of_page(pages, path), scope)
+
+    async def undo(self, within: tuple[frozenset[str], str]) -> None:
+        await undo.roll_back(self, within)
+
+    async def ended_children(self) -> dict[str, ExecutionFinished]:
+        """Those that it waits for and that have ended, looked up once in a walk."""
+        if self._children is None:
+            self._children = await self.around.ended_children(self)
+        return self._children
 
     # -- the life of the run --------------------------------------------------------------------
 
     def begin_cancel(self) -> None:
-        if not self.cancelling:
-            self.cancelling = True
-            if self._walk is not None:
-                self._walk.cancel()
+        if not self.ending and self._work is not None and not self._cancelling:
+            self._cancelling = True
+            self._work.cancel()
 
     async def heard(self) -> None:
         """A renewal or a signal says that the stream went on."""
@@ -113,97 +177,109 @@ class Run(Facts):
     def leave(self) -> None:
         """The process ends: what is known is committed and the lease given back."""
         self.leaving = True
-        if self._walk is not None:
-            self._walk.cancel()
+        if self._work is not None:
+            self._work.cancel()
 
     def abandon(self) -> None:
         """The lease is gone: whatever is under way is cut, nothing is recorded."""
-        self.leased_until = 0.0
-        if self._walk is not None:
-            self._walk.cancel()
+        self.abandoned, self.leased_until = True, 0.0
+        if self._work is not None:
+            self._work.cancel()
 
     async def go(self) -> None:
         """Runs until the end, until it parks, or until it is lost. Raises Duplicate, Refused."""
         try:
-            if self.state.cancel is not None:
-                await self._finish("cancelled", None, None)
-                return
-            await self._go()
+            if self.admission.keyed and self.unsaid is not None:
+                await self.flush()
+            await collecting.begin(self)
+            while not await self._go():
+                await self.flush()
+                self.news = False
         except Lost:
             log.info("execution lost", extra={"execution": self.id})
         finally:
             if self._background is not None:
                 self._background.cancel()
 
-    async def _go(self) -> None:
-        walk = Walk(self)
-        self._walk = asyncio.create_task(walk.block(self.document.block, self.names, ""))
+    async def _go(self) -> bool:
+        """One walk and what follows from it; False when there is news, so that it walks again."""
+        self._children = None
         try:
-            async with asyncio.timeout(self._time_left()):
-                output = await self._walk
+            end = ending.resumed(self) if self.state.rollback else await self._walked()
+            self.ending = True
+            await self._working(end)
         except Parked as parked:
-            await self.settled()
-            due_s = max(0.0, (parked.due - self.now()).total_seconds())
-            await self.flush(due_s=min(due_s, self._time_left() or due_s), leased=False)
-        except StepFailed as failure:
-            await self.settled()
-            await self._finish("failed", failure, None)
-        except TimeoutError:
-            await self.settled()
-            await self._finish("failed", StepFailed("timeout", "the execution took too long"), None)
+            return await self._park(parked.due)
         except asyncio.CancelledError:
-            await self.settled()
-            if self.leaving:
-                await self.flush(due_s=0.0, leased=False)
-            elif self.cancelling:
-                await self._finish("cancelled", None, None)
-            else:
+            if self.abandoned or not self.leaving:
                 raise Lost from None
-        else:
             await self.settled()
-            await self._finish("succeeded", None, output)
+            await self.flush(leased=False)
+        return True
 
-    def _time_left(self) -> float | None:
-        if self.document.timeout_s is None:
-            return None
-        started = datetime.fromisoformat(self.names["execution"]["started_at"])
-        return max(0.01, self.document.timeout_s - (self.now() - started).total_seconds())
-
-    async def _finish(self, outcome: Any, failure: StepFailed | None, output: Any) -> None:
-        """The end: rest of the results, the outcome, and an answer to everybody who waits."""
+    async def _walked(self) -> Coroutine[Any, Any, None]:
+        """Walks; the answer is how the execution is to be ended. Raises Parked."""
+        left = self.time_left()
+        if left is not None and left[0] <= 0:
+            self.over = left[1]
+        walk = self.walk().block(self.document.block, self.names, "")
+        if self.state.cancel is not None and not ending.has_finally(self.document.block):
+            walk.close()
+            return ending.cancelled(self)
         try:
-            body = self._output(output) if outcome == "succeeded" else None
-        except StepFailed as too_large:
-            outcome, failure, body = "failed", too_large, None
-        if self.state.cancel is not None and outcome != "cancelled":
-            outcome, failure, body = "cancelled", None, None
-        if self.values_bytes + len(body or b"") > EVENT_BYTES_MAX:
-            await self.flush()
-        results, values = self.take_results()
-        finished = ExecutionFinished.model_construct(
-            workflow_id=self.state.started.workflow_id, outcome=outcome, rollback="none",
-            error=failure and error_fact(failure, self.seal(failure.message)), results=results,
-            values=self.seal(values) if results else None,
-            output=self.key.seal_bytes(body, self.stream) if body is not None else None,
-            output_bytes=len(body or b""), duration_ms=self._duration_ms(),
-            steps_count=self.steps_count, effects_count=self.effects_count,
+            async with asyncio.timeout(left[0] if left is not None and not self.over else None):
+                output = await self._working(walk)
+        except StepFailed as failure:
+            return ending.failed(self, failure)
+        except TimeoutError:
+            assert left is not None, "only a limit runs out"
+            return ending.failed(self, left[1])
+        except Cut:
+            return ending.failed(self, self.over) if self.over else ending.cancelled(self)
+        except asyncio.CancelledError:
+            if not self.holding or not self._cancelling:
+                raise
+            return ending.cancelled(self)
+        return self.finish("succeeded", None, output)
+
+    async def _working(self, work: Coroutine[Any, Any, Any]) -> Any:
+        self._work = asyncio.create_task(work)
+        return await self._work
+
+    async def _park(self, due: datetime) -> bool:
+        await self.settled()
+        if self.news:
+            return False
+        left = self.time_left()
+        rest = min(PARK_MAX_S, max(0.0, (due - self.now()).total_seconds()))
+        if left is not None and not self.ending:
+            rest = min(rest, max(0.0, left[0]))
+        return (await self.flush(due_s=rest, leased=False)).status != "news"
+
+    def time_left(self) -> tuple[float, StepFailed] | None:
+        """Seconds until a limit of the document ends it, and the failure that it then is."""
+        limits = (
+            (self.document.timeout_s, StepFailed("timeout", "the execution took too long")),
+            (self.document.budget_duration_s, StepFailed(
+                "budget-exceeded", "the execution took longer than budget.duration")),
         )  # fmt: skip
-        self.ended = True
-        done = await self.flush(finished, op="end", leased=False)
-        self.around.answer_end(self, finished, done.replies, output)
+        gone = (self.now() - self.started_at).total_seconds()
+        left = [(limit - gone, failure) for limit, failure in limits if limit is not None]
+        return min(left, key=lambda one: one[0]) if left else None
 
-    def _output(self, output: Any) -> bytes:
-        body = msgspec.json.encode(output)
-        if len(body) > VALUE_BYTES_MAX:
-            raise StepFailed(
-                "output-too-large",
-                f"output of {len(body)} bytes; limit value_bytes {VALUE_BYTES_MAX}",
-            )
-        return body
+    @property
+    def started_at(self) -> datetime:
+        return datetime.fromisoformat(self.names["execution"]["started_at"])
 
-    def _duration_ms(self) -> int:
-        started = datetime.fromisoformat(self.names["execution"]["started_at"])
-        return max(0, int((self.now() - started).total_seconds() * 1000))
+    def first_seen(self, path: str) -> datetime:
+        """When the walk came to a wait for the first time."""
+        return self.state.first_at.setdefault(path, self.now())
+
+    def duration_ms(self) -> int:
+        return max(0, int((self.now() - self.started_at).total_seconds() * 1000))
+
+    async def finish(self, outcome: Any, failure: StepFailed | None, output: Any) -> None:
+        await ending.finish(self, outcome, failure, output)
 
 
 def _the(started: ExecutionStarted | None) -> ExecutionStarted:
@@ -217,3 +293,6 @@ def going(recorded: list[Recorded]) -> Going | Ended | Absent:
     for one in recorded:
         state = evolve(state, one.event())
     return state
+
+
+__all__ = ["NEVER", "Around", "Run", "going"]

@@ -1,8 +1,8 @@
 """A start from the WORK queue: which version, does the input fit, did it come before; then run."""
 
+import asyncio
 import logging
 import time
-from datetime import UTC, datetime
 from typing import Any
 
 from nats.aio.msg import Msg
@@ -12,19 +12,16 @@ from libs.common.bus import InternalError
 from libs.common.database import LOST
 from libs.common.errors import (
     DomainError,
-    FieldProblem,
-    InvalidInput,
     KeyReused,
     NotFound,
-    PaymentNeeded,
-    TooLarge,
     Unavailable,
 )  # fmt: skip
 from libs.common.eventstore import stream_of
 from libs.common.messages import Meta
 from libs.common.privacy import DataKey, Forgotten
-from libs.language import ExpressionError, format_rfc3339
-from libs.language.schema import validate_input
+from services.executor import collecting, event_starts
+from services.executor.admission import admission_of, make_room, refusal
+from services.executor.commit import Admission
 from services.executor.contract import (
     ExecutionStarted,
     HookNotFound,
@@ -32,20 +29,21 @@ from services.executor.contract import (
     TriggerCallRefused,
     TriggerCallRepeated,
     TriggerCallUnmatched,
-    TriggerFact,
 )  # fmt: skip
 from services.executor.documents import Published
-from services.executor.domain import Ended, Going
-from services.executor.engine import Engine, month, month_ends
+from services.executor.engine import Engine
 from services.executor.facts import Duplicate, Refused
+from services.executor.names import names_of
 from services.executor.run import Run, going
+from services.executor.state import Ended, Going
 from services.executor.work import PURPOSE, Start, StartAnswer, decode_start, encode
 
 log = logging.getLogger(__name__)
 PLACE_S = 2.0
 AGAIN_S = 0.5
 COMMIT_S = 1.0
-NAMES_BYTES_MAX = 1_048_576
+AGAIN_MAX_S = 60.0
+COLLECTED_S = 0.05
 
 
 class Starts:
@@ -68,7 +66,7 @@ class Starts:
 
         async def answer(said: StartAnswer | None) -> None:
             nonlocal acknowledged
-            if said is not None:
+            if said is not None and start.reply:
                 await self.service.bus.nc.publish(start.reply, encode(said))
             if not acknowledged:
                 acknowledged = True
@@ -76,7 +74,7 @@ class Starts:
 
         with telemetry.span("start", start.traceparent, execution=start.execution):
             if not await self.handle(start, answer) and not acknowledged:
-                await message.nak(delay=AGAIN_S)
+                await message.nak(delay=_again_s(start, message))
 
     async def handle(self, start: Start, answer: Any) -> bool:
         """Starts and runs; `answer(StartAnswer | None)` is called when it may be acknowledged.
@@ -99,9 +97,15 @@ class Starts:
             key = await self.service.keys.key(start.organization, PURPOSE)
             opened = key.open(start.payload, _call_stream(start))
             found = await self._published(start)
+            await event_starts.must_fit(self.engine, start, found, opened)
             names = await self._names(start, found, opened)
+            admission = await admission_of(self.engine, start.organization, found, names, key)
         except Forgotten:
             await answer(_refusal(start, NotFound()))
+            return
+        except event_starts.NotMeant as error:
+            telemetry.EVENTS_PASSED.inc()
+            await answer(_refusal(start, error))
             return
         except (Unavailable, *LOST):
             raise
@@ -110,10 +114,12 @@ class Starts:
             await answer(_refusal(start, error))
             return
         except Exception:
+            if start.unattended:
+                raise
             log.exception("start failed", extra={"execution": start.execution})
             await answer(_refusal(start, InternalError("the start failed")))
             return
-        await self._run(start, key, found, names, answer)
+        await self._run(start, key, found, names, admission, answer)
 
     async def _published(self, start: Start) -> Published:
         found = await self.engine.documents.find(
@@ -121,65 +127,40 @@ class Starts:
         )
         if found is None:
             raise HookNotFound("nothing listens here") if start.path else NotFound()
-        if found.archived or (start.kind == "webhook" and not found.enabled):
+        if found.archived or (start.kind in ("webhook", "schedule") and not found.enabled):
             raise HookNotFound("the workflow is archived" if found.archived else "it is disabled")
         return found
 
     async def _names(self, start: Start, found: Published, opened: Any) -> dict[str, Any]:
-        """The names that every step sees; the input is checked and its defaults filled in."""
-        now = format_rfc3339(datetime.now(UTC))
-        document = found.document
-        names: dict[str, Any] = {
-            "trigger": {"kind": start.kind, "at": now, "headers": opened.get("headers", {}),
-                        "query": opened.get("query", {}), "call": start.call},
-            "execution": {"id": start.execution, "started_at": now, "attempt": 1, "mode": "live"},
-            "workflow": {"name": found.name, "version": found.version},
-            "vars": await self.engine.documents.variables(start.organization, document.variables),
-            "input": opened.get("body") if start.kind == "webhook" else opened.get("input"),
+        trigger = {
+            "kind": start.kind, "headers": opened.get("headers", {}),
+            "query": opened.get("query", {}), "call": start.call, **start.facts,
         }  # fmt: skip
-        trigger = found.webhook(start.path)
-        if trigger is not None and trigger.with_ is not None:
-            try:
-                names["input"] = await self.engine.evaluate(trigger.with_, names, now)
-            except ExpressionError as error:
-                raise InvalidInput(f"the trigger's with: {error.code}") from None
-        if found.validator is not None:
-            value, errors = validate_input(found.validator, names["input"])
-            if errors:
-                raise InvalidInput(
-                    f"{len(errors)} problems in the input",
-                    errors=[
-                        FieldProblem(pointer=e.pointer, rule=e.rule, detail=e.detail)
-                        for e in errors[:50]
-                    ],
-                )
-            names["input"] = value
-        if (size := len(encode(names))) > NAMES_BYTES_MAX:
-            raise TooLarge(
-                f"input and variables together have {size} bytes", limit_bytes=NAMES_BYTES_MAX
-            )
-        return names
+        listening = found.trigger(start.path, start.trigger)
+        return await names_of(
+            self.engine, start.organization, found, start.execution, trigger,
+            event_starts.input_of(start, opened),
+            with_=listening.with_ if listening is not None else None, event=opened.get("event"),
+        )  # fmt: skip
 
     async def _run(
-        self, start: Start, key: DataKey, found: Published, names: dict[str, Any], answer: Any
-    ) -> None:
+        self, start: Start, key: DataKey, found: Published, names: dict[str, Any],
+        admission: Admission, answer: Any,
+    ) -> None:  # fmt: skip
         stream = stream_of("execution", start.organization, start.execution)
         started = ExecutionStarted.model_construct(
             execution_id=start.execution, workflow_id=found.workflow,
             workflow_version=found.version, mode="live",
-            trigger=TriggerFact.model_construct(
-                kind=start.kind, call_id=start.call, path=start.path
-            ),
+            trigger=event_starts.fact_of(start),
             idempotency_digest=start.key_digest, body_digest=start.body_digest,
             input=key.seal(names, stream), input_bytes=start.bytes,
-            labels=dict(found.document.labels),
+            labels=dict(found.document.labels), concurrency_key=admission.ckey,
         )  # fmt: skip
         run = Run(
             self.engine, start.organization, start.execution, found.document, key, _meta(start),
             started=started, names=names,
         )  # fmt: skip
-        run.month = month()
-        run.allowed = await self.engine.executions_per_month(start.organization)
+        run.admission = admission
         if start.respond == "result":
             run.reply, run.wait_s = start.reply, start.wait_s
         told = StartAnswer("started", start.execution, start.call)
@@ -190,23 +171,40 @@ class Starts:
         """The start is durable; who waits for the result is told too, unless it is there."""
         said = None if run.ended and start.respond == "result" else told
         self.engine.spawn(answer(said))
+        if run.admission.cthen == "cancel-running":
+            self.engine.spawn(make_room(self.engine, run.id, run.admission, run.meta))
 
     async def _carried(self, start: Start, run: Run, answer: Any) -> None:
         try:
             left_s = start.deadline_ms / 1000 - time.time() - COMMIT_S
-            if await self.engine.place(max(0.0, min(PLACE_S, left_s))):
+            patience_s = 0.0 if start.unattended else max(0.0, min(PLACE_S, left_s))
+            if await self.engine.place(patience_s):
                 await self.engine.carry(run)
             else:
                 await run.flush(leased=False)
-        except Refused:
-            refused = PaymentNeeded(
-                "this month's executions are used up", limit=run.allowed, used=run.allowed,
-                meter="executions", resets_at=month_ends(),
-            )  # fmt: skip
-            await self._refuse(start, refused)
-            await answer(_refusal(start, refused))
+        except Refused as refused:
+            await self._not_admitted(start, run, refused, answer)
         except Duplicate:
             await answer(await self._again(start))
+
+    async def _not_admitted(self, start: Start, run: Run, refused: Refused, answer: Any) -> None:
+        """No place: told so, or its input goes to the execution that gathers them."""
+        if refused.why != "collected" or refused.by is None:
+            error = refusal(refused.why, run.admission)
+            await self._refuse(start, error)
+            await answer(_refusal(start, error))
+            return
+        debounce = run.document.debounce
+        assert debounce is not None, "only a debounced start is collected"
+        given = await collecting.give(
+            self.engine, refused.by, start.call, run.names["input"], run.key, _meta(start),
+            debounce.window_s, debounce.max_s,
+        )  # fmt: skip
+        if given:
+            await answer(StartAnswer("started", refused.by, start.call))
+            return
+        await asyncio.sleep(COLLECTED_S)  # the one that gathered has begun; its row goes with that
+        await self.handle(start, answer)
 
     async def _again(self, start: Start) -> StartAnswer:
         """The execution was started before: what it came to, or a place among those who wait."""
@@ -269,7 +267,7 @@ class Starts:
         await self._note(
             start,
             TriggerCallRefused(
-                call_id=start.call, kind=start.kind, path=start.path, workflow_id=None,
+                call_id=start.call, kind=start.kind, path=start.path, workflow_id=start.workflow,
                 reason=error.code,
                 errors=[RuleBroken(pointer=e.pointer, rule=e.rule) for e in error.errors[:20]],
                 body=start.payload,
@@ -278,6 +276,13 @@ class Starts:
 
     async def _note(self, start: Start, fact: Any) -> None:
         await self.engine.store.note(_call_stream(start), [fact], _meta(start))
+
+
+def _again_s(start: Start, message: Msg) -> float:
+    """When to offer it again: soon to who waits for an answer, ever later to nobody."""
+    if not start.unattended:
+        return AGAIN_S
+    return min(AGAIN_MAX_S, AGAIN_S * 2.0 ** min(message.metadata.num_delivered or 1, 10))
 
 
 def _meta(start: Start) -> Meta:

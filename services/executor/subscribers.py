@@ -40,6 +40,7 @@ published = Table(
     column("name", Name),
     column("document", SealedJson),
     column("triggers", PlainJson),
+    column("callees", PlainJson),
 )
 states = Table(
     "workflow_states",
@@ -69,7 +70,7 @@ entitlements = Table(
 )
 
 workflows_view = Projection(
-    "workflows", version=1, tables=[published, states, variables], producer="workflows"
+    "workflows", version=2, tables=[published, states, variables], producer="workflows"
 )
 billing_view = Projection("billing", version=1, tables=[entitlements], producer="billing")
 
@@ -80,6 +81,7 @@ async def publish(db: AsyncConnection, event: WorkflowPublished, recorded: Recor
         "workflow": event.workflow_id, "version": event.workflow_version,
         "org": recorded.organization, "name": event.name, "document": event.document,
         "triggers": [t.model_dump(mode="json") for t in event.triggers],
+        "callees": [c.model_dump(mode="json") for c in event.callees],
     }  # fmt: skip
     await db.execute(insert(published).values(row))
     state = {"workflow": event.workflow_id, "org": recorded.organization,

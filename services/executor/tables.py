@@ -3,16 +3,21 @@
 from datetime import datetime
 from typing import Annotated
 
-from sqlalchemy import Column, Computed, Index, MetaData, Table, func
-from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy import Column, Computed, Index, MetaData, Table, case, func, literal_column
+from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 
 from libs.common.fields import (
     Count,
     DataClass,
+    Digest,
     ExecutionId,
+    Flag,
     Meaning,
     Moment,
+    Number,
     OrganizationId,
+    SealedJson,
+    Version,
     Word,
 )  # fmt: skip
 from libs.common.tables import column
@@ -30,14 +35,30 @@ timers = Table(
     column("leased_until", Moment),
     column("owner", Process | None),
     column("epoch", Count, server_default="0"),
+    column("entered", Flag, server_default="true"),
+    column("ckey", Digest | None),
+    column("climit", Count | None),
+    column("priority", Number, server_default="0"),
+    column("since", Moment, server_default=func.now()),
+    column("nudged", Flag, server_default="false"),
     Column(
         "ready_at", TIMESTAMP(timezone=True),
-        Computed(func.greatest(Column("due_at"), Column("leased_until")), persisted=True),
-        info={"meaning": Meaning(DataClass.NONE, "time"), "field": datetime},
+        Computed(
+            case(
+                (Column("entered"), func.greatest(Column("due_at"), Column("leased_until"))),
+                else_=literal_column("'infinity'"),
+            ),
+            persisted=True,
+        ),
+        nullable=False, info={"meaning": Meaning(DataClass.NONE, "time"), "field": datetime},
     ),
-    Index("timers_by_org", "org", "ready_at"),
+    Index("timers_by_org", "org", "priority", "ready_at"),
     Index("timers_ready", "ready_at"),
-    Index("timers_by_owner", "owner"),
+    Index(
+        "timers_by_key", "org", "ckey", "since",
+        postgresql_where=literal_column("ckey is not null"),
+    ),
+    Index("timers_held", "org", postgresql_where=literal_column("owner is not null")),
     info={"append": True},
 )  # fmt: skip
 
@@ -50,6 +71,41 @@ replies = Table(
     column("until", Moment),
     info={"append": True, "hidden": True},
 )
+
+# Stretches of the logs of long executions (snapshots.py); a lost row is read from the log.
+snapshots = Table(
+    "snapshots",
+    metadata,
+    column("execution", ExecutionId, primary_key=True),
+    column("upto", Version, primary_key=True),
+    column("org", OrganizationId),
+    column("body", SealedJson),
+    info={"hidden": True},
+)
+
+# Which execution gathers the inputs of a debounce key; deleted when it begins.
+collecting = Table(
+    "collecting",
+    metadata,
+    column("org", OrganizationId, primary_key=True),
+    column("key", Digest, primary_key=True),
+    column("execution", ExecutionId),
+    info={"append": True},
+)
+
+# The last `limit` instants at which starts of a rate key may begin, as a ring; `n` counts them.
+rates = Table(
+    "rates",
+    metadata,
+    column("org", OrganizationId, primary_key=True),
+    column("key", Digest, primary_key=True),
+    column("n", Count, server_default="0"),
+    Column(
+        "at", ARRAY(TIMESTAMP(timezone=True)), nullable=False, server_default="{}",
+        info={"meaning": Meaning(DataClass.NONE, "time"), "field": datetime},
+    ),
+    info={"append": True, "hidden": True},
+)  # fmt: skip
 
 quota = Table(
     "quota",

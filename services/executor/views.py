@@ -4,22 +4,24 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Index, Select, Table, case, exists, func, or_, select, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Index, Select, Table, exists, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.fields import (
     Bytes,
     CallId,
     Count,
+    Digest,
     ExecutionId,
     Flag,
     HttpPath,
     Milliseconds,
     Moment,
+    Number,
     OrganizationId,
     PlainJson,
     SealedJson,
+    SealedText,
     StepPath,
     Version,
     Word,
@@ -29,18 +31,21 @@ from libs.common.messages import Recorded
 from libs.common.pages import seek
 from libs.common.readers import Projection
 from libs.common.tables import column
+from services.executor import arriving, asked
 from services.executor.contract import (
+    CallFilter,
     CallResent,
     ExecutionStarted,
     FindCalls,
-    FindExecutions,
+    QueuedFor,
     TriggerCallRefused,
     TriggerCallRepeated,
     TriggerCallUnmatched,
 )  # fmt: skip
 from services.executor.summary import Summary, reduce
-from services.executor.tables import metadata, timers
+from services.executor.tables import collecting, metadata, timers
 
+PLACE = ("org", "started_at", "execution")
 executions = Table(
     "executions",
     metadata,
@@ -58,12 +63,30 @@ executions = Table(
     column("error_type", Word | None),
     column("error_step", StepPath | None),
     column("error_attempts", Count | None),
+    column("error_status", Number | None),
+    column("error_also", PlainJson),
+    column("error_message", SealedText | None),
+    column("concurrency_key", Digest | None),
     column("cancel_requested", Flag),
+    column("paused", Flag),
+    column("rolling_back", Flag),
+    column("rollback", Word | None),
+    column("parent", ExecutionId | None),
     column("steps", Count),
     column("effects", Count),
     column("duration_ms", Milliseconds | None),
-    Index("executions_newest", "org", "started_at", "execution"),
-    Index("executions_of_workflow", "org", "workflow", "started_at"),
+    Index("executions_newest", *PLACE),
+    Index("executions_of_workflow", "org", "workflow", "started_at", "execution"),
+    Index("executions_live", *PLACE, postgresql_where=text("outcome is null")),
+    *(
+        Index(f"executions_by_{name}", "org", name, *PLACE[1:], postgresql_where=text(where))
+        for name, where in (
+            ("outcome", "outcome in ('failed', 'cancelled')"),
+            ("error_type", "error_type is not null"),
+            ("parent", "parent is not null"),
+            ("concurrency_key", "concurrency_key is not null"),
+        )
+    ),
 )
 
 calls = Table(
@@ -86,14 +109,15 @@ calls = Table(
     Index("calls_newest", "org", "called_at", "call"),
 )
 
-lists = Projection("lists", version=1, tables=[executions, calls])
+lists = Projection("lists", version=3, tables=[executions, calls, asked.approvals])
 _SUMMARY = tuple(Summary.__dataclass_fields__)
-_JSON = ("trigger", "labels", "waits")
 _UPSERT = text(
     "insert into executions ({names}) select {names} from json_to_recordset(:rows) as r("
     "execution text, org text, workflow text, version bigint, mode text, trigger json, labels json,"
     " started_at timestamptz, ended_at timestamptz, outcome text, waits json, error_type text,"
-    " error_step text, error_attempts bigint, cancel_requested bool, steps bigint, effects bigint,"
+    " error_step text, error_attempts bigint, error_status bigint, error_also json,"
+    " error_message text, concurrency_key text, cancel_requested bool, paused bool,"
+    " rolling_back bool, rollback text, parent text, steps bigint, effects bigint,"
     " duration_ms bigint) on conflict (execution) do update set {sets}".format(
         names=", ".join(_SUMMARY),
         sets=", ".join(f"{n} = excluded.{n}" for n in _SUMMARY if n != "execution"),
@@ -111,9 +135,10 @@ _INSERT_CALLS = text(
 
 @lists.whole
 async def keep(connection: AsyncConnection, events: Sequence[Recorded]) -> None:
-    """Both lists in one transaction: a busy executor moves one bookmark, not two."""
+    """Lists and arrivals in one transaction: a busy executor moves one bookmark, not three."""
     await keep_executions(connection, events)
     await keep_calls(connection, events)
+    await arriving.keep_own(connection, events)
 
 
 async def keep_executions(connection: AsyncConnection, events: Sequence[Recorded]) -> None:
@@ -133,6 +158,7 @@ async def keep_executions(connection: AsyncConnection, events: Sequence[Recorded
         summaries[name] = reduce(summaries.get(name), event)
     rows = [s for s in summaries.values() if s is not None]
     await connection.execute(_UPSERT, {"rows": msgspec.json.encode(rows).decode()})
+    await asked.keep(connection, mine, summaries)
 
 
 async def keep_calls(connection: AsyncConnection, events: Sequence[Recorded]) -> None:
@@ -175,62 +201,64 @@ def _call(recorded: Recorded) -> dict[str, Any] | None:
 
 # -- what callers ask ------------------------------------------------------------------------------
 
-_held = exists().where(
+held = exists().where(
     timers.c.execution == executions.c.execution, timers.c.leased_until > func.now()
 )
-_status = case(
-    (executions.c.outcome.is_not(None), executions.c.outcome),
-    (_held, "running"),
-    (executions.c.waits.cast(JSONB) != text("'{}'::jsonb"), "waiting"),
-    else_="queued",
-)
 
 
-async def find_executions(connection: AsyncConnection, query: FindExecutions) -> Sequence[Any]:
-    """Rows of Summary and `held`, one more than the limit."""
-    t = executions.c
-    statement = select(*(t[n] for n in _SUMMARY), _held.label("held"))
-    for chosen, expression in (
-        (query.status, _status), (query.outcome, t.outcome), (query.workflow, t.workflow),
-        (query.version, t.version), (query.mode, t.mode), (query.error_type, t.error_type),
-        (query.trigger, t.trigger["kind"].as_string()),
-    ):  # fmt: skip
-        if chosen:
-            statement = statement.where(expression.in_(chosen))
-    for label in query.label or []:
-        name, _, value = label.partition(":")
-        statement = statement.where(t.labels[name].as_string() == value)
-    statement = _between(statement, t.started_at, query)
-    return (await connection.execute(seek(statement, query, t.started_at, t.execution))).all()
+async def standing(
+    connection: AsyncConnection, names: Sequence[str]
+) -> dict[str, tuple[bool, QueuedFor | None]]:
+    """Of live executions: whether somebody holds it now, and what it would be queued for."""
+    gathers = (collecting.c.org == timers.c.org) & (collecting.c.execution == timers.c.execution)
+    statement = (
+        select(
+            timers.c.execution, (timers.c.leased_until > func.now()).label("held"),
+            timers.c.entered, (timers.c.due_at > func.now()).label("later"), collecting.c.key,
+        ).outerjoin(collecting, gathers).where(timers.c.execution.in_(names))
+    )  # fmt: skip
+    found: dict[str, tuple[bool, QueuedFor | None]] = {}
+    for row in (await connection.execute(statement)).all():
+        reason: QueuedFor = "places"
+        if not row.entered:
+            reason = "concurrency-key"
+        elif row.later:
+            reason = "rate" if row.key is None else "debounce"
+        found[row.execution] = (row.held, reason)
+    return found
 
 
-async def is_held(connection: AsyncConnection, execution: str) -> bool:
-    found = await connection.execute(
-        select(timers.c.execution).where(
-            timers.c.execution == execution, timers.c.leased_until > func.now()
-        )
-    )
-    return found.first() is not None
-
-
-async def find_calls(connection: AsyncConnection, query: FindCalls) -> Sequence[Any]:
+def _chosen_calls(statement: Select[Any], query: CallFilter | FindCalls) -> Select[Any]:
     t = calls.c
-    statement = select(calls)
     for chosen, expression in (
         (query.outcome, t.outcome), (query.workflow, t.workflow), (query.kind, t.kind),
         (query.path, t.path),
     ):  # fmt: skip
         if chosen:
             statement = statement.where(or_(*(expression == one for one in chosen)))
-    statement = _between(statement, t.called_at, query)
-    return (await connection.execute(seek(statement, query, t.called_at, t.call))).all()
+    return _between(statement, t.called_at, query)
+
+
+async def find_calls(connection: AsyncConnection, query: FindCalls) -> Sequence[Any]:
+    statement = _chosen_calls(select(calls), query)
+    ordered = seek(statement, query, calls.c.called_at, calls.c.call)
+    return (await connection.execute(ordered)).all()
+
+
+async def names_of_calls(connection: AsyncConnection, wanted: CallFilter, most: int) -> list[str]:
+    """Calls that can be sent again, in the order in which they came; at most `most`."""
+    t = calls.c
+    kept = or_(t.body.is_not(None), t.execution.is_not(None))
+    statement = _chosen_calls(select(t.call), wanted).where(kept, t.resent_as.is_(None))
+    ordered = statement.order_by(t.called_at, t.call).limit(most)
+    return list((await connection.execute(ordered)).scalars())
 
 
 async def find_call(connection: AsyncConnection, call: str) -> Any:
     return (await connection.execute(select(calls).where(calls.c.call == call))).first()
 
 
-def _between(statement: Select[Any], moment: Any, query: FindCalls | FindExecutions) -> Any:
+def _between(statement: Select[Any], moment: Any, query: CallFilter | FindCalls) -> Any:
     if query.from_at is not None:
         statement = statement.where(moment >= query.from_at)
     if query.to_at is not None:

@@ -17,10 +17,13 @@ class Start(msgspec.Struct, omit_defaults=True):
 
     `execution` is `derived("exe", organization, "hook" or "manual", path or workflow id, key)`;
     `key_digest`, `body_digest` are keyed digests (`DataKey.digest`) of the caller's key and body.
+    `trigger` is the key of a schedule or event trigger (its id, else its number), `facts` what is
+    recorded about it (`schedule`, `due_at`, `event_id`, `event_type`, `depth`); both are in the
+    payload too, an event's has `event` (the CloudEvent) and `cause` (`depth`, `workflow`) besides.
     `deadline_ms` is epoch milliseconds: later than that an executor drops the item.
     """
 
-    kind: Literal["webhook", "manual"]
+    kind: Literal["webhook", "manual", "schedule", "event"]
     organization: str
     execution: str
     call: str
@@ -39,6 +42,13 @@ class Start(msgspec.Struct, omit_defaults=True):
     origin: str | None = None
     traceparent: str | None = None
     bytes: int = 0
+    trigger: str | None = None
+    facts: dict[str, Any] = {}
+
+    @property
+    def unattended(self) -> bool:
+        """Nobody waits for the answer, or would ask again."""
+        return self.kind in ("schedule", "event")
 
 
 class StartAnswer(msgspec.Struct, omit_defaults=True):

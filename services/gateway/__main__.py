@@ -17,6 +17,7 @@ class FrontServer(Server):
         app = self.config.app
         if isinstance(app, Front):
             app.door.draining = True
+            app.door.streams.end_all()
         await super().shutdown(sockets)
 
 

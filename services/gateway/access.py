@@ -67,18 +67,18 @@ class Needs:
         call.credential = credential.digest
         try:
             caller = await call.door.caller(credential.digest, chosen)
-            if self._refusal(caller, chosen) is not None:
+            if self.refusal(caller, chosen) is not None:
                 caller = await call.door.caller(credential.digest, chosen, fresh=True)
         except CredentialInvalid:
             if self.permission == PUBLIC:
                 return
             raise
         call.caller = caller
-        refusal = None if self.permission == PUBLIC else self._refusal(caller, chosen)
+        refusal = None if self.permission == PUBLIC else self.refusal(caller, chosen)
         if refusal is not None:
             raise refusal
 
-    def _refusal(self, caller: CallerShown, chosen: str | None) -> Exception | None:
+    def refusal(self, caller: CallerShown, chosen: str | None) -> Exception | None:
         if chosen is not None and caller.organization is None:
             return Forbidden("you are no member of this organization", permission=self.permission)
         if self.permission == INSTANCE:
@@ -94,6 +94,20 @@ class Needs:
 
     def _missing(self) -> Forbidden:
         return Forbidden(f"this needs {self.permission}", permission=self.permission)
+
+
+async def still_admitted(call: Call) -> bool:
+    """Whether whoever was let in would be let in now; identity is asked in any case."""
+    chosen, organization = chosen_organization(call.request), call.organization
+    assert call.credential is not None, "a stream has a caller"
+    try:
+        caller = await call.door.caller(call.credential, chosen, fresh=True)
+    except CredentialInvalid:
+        return False
+    if Needs(call.known.permission).refusal(caller, chosen) is not None:
+        return False
+    call.caller = caller
+    return call.organization == organization
 
 
 def _rate(door: "Door", credential: Credential | None, request: Request) -> Taken:
@@ -158,18 +172,21 @@ SignedIn = Annotated[Call, may(SIGNED_IN)]
 Oneself = Annotated[Call, may(SELF)]
 Operator = Annotated[Call, may(INSTANCE)]
 OrganizationReader = Annotated[Call, may("organizations:read")]
+OrganizationManager = Annotated[Call, may("organizations:manage")]
 MemberReader = Annotated[Call, may("members:read")]
 MemberManager = Annotated[Call, may("members:manage")]
 KeyManager = Annotated[Call, may("api-keys:manage")]
 WorkflowReader = Annotated[Call, may("workflows:read")]
 WorkflowEditor = Annotated[Call, may("workflows:edit")]
 WorkflowPublisher = Annotated[Call, may("workflows:publish")]
+WorkflowReviewer = Annotated[Call, may("workflows:review")]
 SecretManager = Annotated[Call, may("secrets:manage")]
 TriggerReader = Annotated[Call, may("triggers:read")]
 TriggerResender = Annotated[Call, may("triggers:resend")]
 ExecutionReader = Annotated[Call, may("executions:read")]
 ExecutionStarter = Annotated[Call, may("executions:start")]
 ExecutionController = Annotated[Call, may("executions:control")]
+ApprovalDecider = Annotated[Call, may("approvals:decide")]
 PayloadReader = Annotated[Call, may("payloads:read")]
 UsageReader = Annotated[Call, may("usage:read")]
 EventReader = Annotated[Call, may("events:read")]

@@ -7,10 +7,14 @@ from services.gateway.front import Front
 from services.gateway.heard import Heard
 from services.gateway.routes import (
     api_keys,
+    approvals,
     audit,
     billing,
     connectors,
+    controls,
+    custom_events,
     documents,
+    drafts,
     event_subscriptions,
     events,
     executions,
@@ -18,8 +22,11 @@ from services.gateway.routes import (
     instance,
     members,
     notifications,
+    operations,
     organizations,
     people,
+    replays,
+    reviews,
     schema,
     secrets,
     trigger_calls,
@@ -31,9 +38,10 @@ from services.gateway.settings import GatewaySettings
 
 SERVICE = "gateway"
 FILES = (
-    people, organizations, members, api_keys, notifications, workflows, secrets, variables,
-    triggers, trigger_calls, executions, connectors, schema, billing, events,
-    event_subscriptions, audit, instance, home, documents,
+    people, organizations, members, api_keys, notifications, workflows, reviews, secrets, variables,
+    triggers, trigger_calls, executions, controls, replays, drafts, operations, approvals,
+    connectors, schema, billing, events, custom_events, event_subscriptions, audit, instance,
+    home, documents,
 )  # fmt: skip
 
 

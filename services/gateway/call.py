@@ -79,9 +79,11 @@ class Call:
         may = set(self.caller.permissions) if self.caller else set()
         if self.caller and self.caller.instance_operator:
             may.add("instance")
+        person = self.caller is not None and self.caller.person_id is not None
         return Meta(
             organization=self.organization, actor=self.actor, permissions=frozenset(may),
-            request_id=self.request_id, traceparent=telemetry.traceparent(arrived.traceparent),
+            role=self.caller.role if self.caller and person else None, request_id=self.request_id,
+            traceparent=telemetry.traceparent(arrived.traceparent),
             **more,
         )  # fmt: skip
 
@@ -120,7 +122,8 @@ class Call:
             )  # fmt: skip
 
         async def do(made: dict[str, str]) -> Answered:
-            return await self.door.bus.ask(message, self.meta(**more, **made))
+            asked = self.meta(**more, **made)
+            return await self.door.bus.ask(message, asked, self.known.facts.takes_s)
 
         answered = await self.once(do)
         self.door.changed(message, self.organization)

@@ -25,7 +25,7 @@ from libs.common.fields import (
     WorkflowId,
 )  # fmt: skip
 from libs.common.messages import Message
-from services.executor.contract import ExecutionShown, TimelineEntry
+from services.executor.contract import CustomType, ExecutionShown, OwnId, TimelineEntry
 from services.workflows.contract import WorkflowShown
 
 
@@ -51,6 +51,14 @@ class StartByHand(Message):
 
     input: AnyJson = None
     version: Version | None = None
+
+
+class EventSaid(Message):
+    """What happened; `id` is the caller's own name of this event, so that it is one event only."""
+
+    type: CustomType
+    data: AnyJson = None
+    id: OwnId | None = None
 
 
 class StartedShown(Message):
@@ -83,11 +91,14 @@ class LimitsShown(Message):
     api_per_s: Count
     api_burst: Count
     hooks_per_s: Count
+    custom_events_per_s: Count
+    custom_event_bytes: Count
     unanswered_starts: Count
     sign_in_per_minute_account: Count
     sign_in_per_minute_address: Count
     prefer_wait_s: Seconds
     subscriptions: Count
+    streams: Count
     secrets: Count
     variables: Count
     api_keys: Count

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from services.gateway.ledger import Ledger
 from services.gateway.reports import Reports
 from services.gateway.settings import GatewaySettings
 from services.gateway.starts import Starts
+from services.gateway.streams import Streams
 from services.identity.contract import (
     CallerShown,
     FindCaller,
@@ -46,6 +48,7 @@ class Rates:
     hooks: rates.Buckets
     api: rates.Buckets = field(default_factory=lambda: rates.Buckets(rates.API))
     public: rates.Buckets = field(default_factory=lambda: rates.Buckets(rates.PUBLIC))
+    events: rates.Buckets = field(default_factory=lambda: rates.Buckets(rates.CUSTOM_EVENTS))
     unmatched: rates.Buckets = field(default_factory=lambda: rates.Buckets(UNMATCHED))
     account: rates.Buckets = field(default_factory=lambda: rates.Buckets(rates.SIGN_IN_ACCOUNT))
     nobody: rates.Taken = field(default_factory=lambda: rates.Taken(rates.PUBLIC, True, 200, 0, 0))
@@ -62,6 +65,7 @@ class Door:
         self.starts = Starts(self.bus, self.keys)
         self.ledger = Ledger(self.bus, self.keys)
         self.reports = Reports(self.bus)
+        self.streams = Streams(self.bus)
         self.known: dict[Any, Known] = {}
         self.in_flight: set[str] = set()
         self._looking: set[str] = set()
@@ -141,6 +145,11 @@ class Door:
         elif service == "billing":
             self.accounts.clear()
 
+    def forget_callers(self, concerned: Callable[[CallerShown], bool]) -> None:
+        """What is known of some callers is doubtful: their next call, and their streams, ask."""
+        self.callers.drop(lambda _, caller: concerned(caller))
+        self.streams.doubt(concerned)
+
     def forget_workflows(self, organization: str) -> None:
         self.hooks.drop(lambda key, _: key[0] == organization)
         self.triggers.drop(lambda key, _: key[0] == organization)
@@ -148,6 +157,7 @@ class Door:
     def forget_all(self) -> None:
         for kept in (self.callers, self.organizations, self.hooks, self.triggers, self.accounts):
             kept.clear()
+        self.streams.doubt(lambda _: True)
 
     # -- the way of a process ---------------------------------------------------------------
 

@@ -81,8 +81,8 @@ class Heard:
         """The session or key that the event names; a person's own when it names none."""
         named = {value for value in recorded.json().values() if isinstance(value, str)}
         named.add(recorded.subject.rpartition("-")[2])
-        self.door.callers.drop(
-            lambda _, caller: (
+        self.door.forget_callers(
+            lambda caller: (
                 not named.isdisjoint({caller.session_id, caller.key_id, caller.person_id} - {None})
             )
         )
@@ -90,8 +90,8 @@ class Heard:
     def _members(self, recorded: Recorded) -> None:
         """The person's sessions, and all keys of the organization (their scopes follow roles)."""
         named = {value for value in recorded.json().values() if isinstance(value, str)}
-        self.door.callers.drop(
-            lambda _, caller: (
+        self.door.forget_callers(
+            lambda caller: (
                 caller.person_id in named
                 or (
                     caller.organization is not None

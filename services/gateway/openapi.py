@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 from libs.common.lists import Page
 from libs.common.process import VERSION
 from services.gateway.access import PUBLIC, WITHOUT_ORGANIZATION
+from services.gateway.bodies import JSON
 from services.gateway.catalogue import CATALOGUE, EVERYWHERE
 from services.gateway.parameters import Parameters, takes_many
 from services.gateway.routing import Known
@@ -52,8 +53,11 @@ def _schemas(routes: list[Known]) -> tuple[dict[Any, Schema], Schema]:
     wanted: list[Any] = []
     for each in routes:
         answers = each.facts.answers
-        if isinstance(answers, type):
-            wanted.append((_thing(answers), "serialization"))
+        wanted += [
+            (_thing(model), "serialization")
+            for model in (answers, each.facts.later and each.facts.later[1])
+            if isinstance(model, type)
+        ]
         if each.body:
             wanted.append((each.body.model, "validation"))
     made, definitions = models_json_schema(list(dict.fromkeys(wanted)), ref_template=REF)
@@ -141,6 +145,8 @@ def _headers(each: Known) -> list[Schema]:
         found.append(_optional("If-None-Match", "header", "`*` creates"))
     if each.facts.versioned:
         found.append(_optional("If-None-Match", "header", "304 when it is still this ETag"))
+    if each.facts.streams:
+        found.append(_optional("Last-Event-ID", "header", "goes on behind this event"))
     if each.facts.waits:
         found.append(_optional("Prefer", "header", "`wait=10`: seconds to wait, at most 60"))
     return found
@@ -164,7 +170,7 @@ def _responses(each: Known, schemas: dict[Any, Schema]) -> Schema:
     facts, found = each.facts, {}
     found[str(facts.status)] = _answer(each, schemas)
     if facts.later:
-        found[str(facts.later[0])] = _answer(each, schemas)
+        found[str(facts.later[0])] = _answer(each, schemas, facts.later[1])
     if facts.creates:
         found["201"] = _answer(each, schemas)
     if facts.versioned:
@@ -177,8 +183,9 @@ def _responses(each: Known, schemas: dict[Any, Schema]) -> Schema:
     return found
 
 
-def _answer(each: Known, schemas: dict[Any, Schema]) -> Schema:
-    answers, description = each.facts.answers, HTTPStatus(each.facts.status).phrase
+def _answer(each: Known, schemas: dict[Any, Schema], other: Any = None) -> Schema:
+    """Of the route's own model, or of `other` for another status."""
+    answers, description = other or each.facts.answers, HTTPStatus(each.facts.status).phrase
     if answers is None:
         return {"description": description}
     if isinstance(answers, str):
@@ -194,7 +201,10 @@ def _answer(each: Known, schemas: dict[Any, Schema]) -> Schema:
                 "properties": {"data": {"type": "array", "items": schema},
                                "next_cursor": {"type": ["string", "null"]}},
             }  # fmt: skip
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
+    others = [kind for kind in each.facts.produces if kind != JSON]
+    text = {"schema": {"type": "string"}}
+    content = {JSON: {"schema": schema}} | dict.fromkeys(others, text)
+    return {"description": description, "content": content}
 
 
 def _problems(each: Known) -> dict[int, list[str]]:

@@ -27,6 +27,7 @@ class Limit:
 
 API = Limit("api", 50, 200)
 PUBLIC = Limit("public", 50, 200)
+CUSTOM_EVENTS = Limit("custom-events", 50, 200)  # per organization
 SIGN_IN_ACCOUNT = Limit("sign-in-account", 5 / 60, 5)
 SIGN_IN_ADDRESS = Limit("sign-in-address", 20 / 60, 20)
 

@@ -53,6 +53,10 @@ class TooManyRunning(TooMany):
     code = "too-many-running"
 
 
+class TooManyStreams(TooMany):
+    code = "too-many-streams"
+
+
 class MethodNotAllowed(DomainError):
     kind = "method-not-allowed"
     code = "method-not-allowed"

@@ -9,6 +9,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
+from libs.common.bus import ASK_TIMEOUT_S
 from services.gateway.bodies import JSON, BodyOf
 from services.gateway.parameters import Parameters
 
@@ -17,10 +18,12 @@ FACTS = "__troth_facts__"
 
 @dataclass(frozen=True)
 class Facts:
-    """What a route says about itself; `openapi.py` and the tests read it.
+    """What a route says about itself; `openapi.py` and the tests read it. `takes_s` is how long
+    the service that is asked may take.
 
     `answers` is a model, a media type for a document, or None for no body. `documents` are bodies
-    that are taken as they are (workflow documents), `waits` takes `Prefer: wait=n`.
+    that are taken as they are (workflow documents), `waits` takes `Prefer: wait=n`,
+    `streams` takes `Last-Event-ID`.
     """
 
     tag: str
@@ -35,6 +38,8 @@ class Facts:
     waits: bool = False
     later: tuple[int, Any] | None = None
     public_page: bool = False
+    takes_s: float = ASK_TIMEOUT_S
+    streams: bool = False
 
 
 class Routes:

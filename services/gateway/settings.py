@@ -15,6 +15,7 @@ class GatewaySettings(Settings):
     behind_tls: bool = False
     region: str = "local"
     hooks_per_s: int = Field(default=500, ge=1, le=1_000_000)
+    stream_heartbeat_s: float = Field(default=15.0, gt=0, le=300)
 
     @property
     def secure(self) -> bool:

@@ -9,12 +9,12 @@ from services.identity.keystore import KeyStore
 from services.identity.parts import Parts
 from services.identity.passwords import Hasher
 from services.identity.settings import IdentitySettings
-from services.identity.subscribers import alarms
+from services.identity.subscribers import alarms, asked
 from services.identity.sweeping import sweep_for_ever
 from services.identity.tables import metadata
 from services.identity.views import view
 
-PROJECTIONS = (view, alarms)
+PROJECTIONS = (view, alarms, asked)
 SCHEMA = Schema(SERVICE, metadata, projections=PROJECTIONS)
 
 

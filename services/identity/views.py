@@ -170,7 +170,10 @@ async def _raised(db: AsyncConnection, event: NotificationRaised, recorded: Reco
     told, organization = [event.person_id], None
     if recorded.organization != "instance":
         organization = recorded.organization
-        may = [role.value for role, granted in ROLES.items() if event.audience in granted]
+        may = [
+            role.value for role, granted in ROLES.items()
+            if event.audience in granted or event.audience == f"role:{role.value}"
+        ]  # fmt: skip
         mine = members.c.org == organization
         mine &= (
             members.c.role.in_(may)

@@ -1,11 +1,13 @@
 """Subscriptions, put together."""
 
+from libs.common.bell import Bell
 from libs.common.migrate import Schema
 from libs.common.privacy import Fetch
 from libs.common.service import Service
 from libs.common.settings import Settings
 from libs.egress import Policy
-from services.subscriptions.contract import SERVICE
+from services.subscriptions import feeding
+from services.subscriptions.contract import FED, SERVICE
 from services.subscriptions.delivering import Dispatcher
 from services.subscriptions.endings import sweep
 from services.subscriptions.forgetting import drop_destroyed_keys
@@ -46,6 +48,9 @@ def build(settings: Settings, fetch_key: Fetch | None = None) -> Service:
     async def drop() -> None:
         await drop_destroyed_keys(service)
 
-    service.background.append(drop)
+    bell = Bell(service.bus, FED)
+    for reader in service.readers:
+        reader.on_moved = lambda name=reader.name: bell.ring(feeding.grown.pop(name, ()))
+    service.background += [drop, bell.run]
     service.lead += [deliver, end, forget]
     return service

@@ -13,8 +13,8 @@ from libs.common import ids
 from libs.common.fields import meaning_of
 from libs.common.messages import Event, Json
 from libs.common.pages import Page
+from libs.common.shapes import model_in, public_types, shape_of
 from services.subscriptions.contract import EventTypeShown, FindEventTypes
-from services.subscriptions.shapes import model_in, public_types, shape_of
 
 ORGANIZATION, PERSON = ids.derived("org", "example"), ids.derived("per", "example")
 TIME = "2026-12-01T09:00:00.000Z"

@@ -7,9 +7,9 @@ from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common import ids
+from libs.common.envelope import public_event
 from libs.common.messages import Json, Recorded
 from services.subscriptions.contract import TestSent
-from services.subscriptions.envelope import public_event
 from services.subscriptions.matching import type_matches, where_matches
 
 KEEP_DAYS = 7
@@ -67,7 +67,11 @@ from r join counts using (subscription, subject) join streams using (subscriptio
 """)
 
 
-async def write(connection: AsyncConnection, events: Sequence[Recorded]) -> None:
+# Organizations whose feeds grow with the batch that a reader has in hand, until its commit.
+grown: dict[str, set[str]] = {}
+
+
+async def write(connection: AsyncConnection, events: Sequence[Recorded], reader: str = "") -> None:
     """Two statements for a batch that nobody subscribes to, three when there are deliveries."""
     shown = [event for recorded in events if (event := public_event(recorded)) is not None]
     if not shown:
@@ -81,6 +85,7 @@ async def write(connection: AsyncConnection, events: Sequence[Recorded]) -> None
     orgs = sorted({event["organization"] for event in fresh})
     if not orgs:
         return
+    grown.setdefault(reader, set()).update(orgs)
     endpoints = (await connection.execute(ENDPOINTS, {"orgs": orgs})).mappings().all()
     wanted = list(_wanted(fresh, endpoints, numbers))
     if wanted:

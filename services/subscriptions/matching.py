@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from libs.common.errors import FieldProblem, InvalidInput
 from libs.common.messages import Json
-from services.subscriptions.shapes import plain_fields, public_types
+from libs.common.shapes import plain_fields, public_types
 
 Where = Mapping[str, str | int | bool]
 NOTHING = object()

@@ -26,10 +26,13 @@ RULES = (
 STATEMENTS = tuple(map(text, (
     f"""delete from deliveries where id in (select id from deliveries
         where ended_at < now() - interval '{KEEP_DAYS} days' limit {AT_ONCE_MAX})""",
-    f"""delete from feed where event_id in (select f.event_id from feed f
-        where f.time < now() - interval '{KEEP_DAYS} days' and not exists (
-          select 1 from deliveries d where d.org = f.org and d.number = f.n and d.ended_at is null)
-        limit {AT_ONCE_MAX})""",
+    f"""with gone as (delete from feed where event_id in (select f.event_id from feed f
+          where f.time < now() - interval '{KEEP_DAYS} days' and not exists (
+            select 1 from deliveries d where d.org = f.org and d.number = f.n
+              and d.ended_at is null) limit {AT_ONCE_MAX}) returning org, n),
+        floors as (insert into feed_floors as b (org, n) select org, max(n) from gone group by org
+          on conflict (org) do update set n = greatest(b.n, excluded.n))
+        select n from gone""",
     f"""delete from delivery_streams where (subscription, subject) in (
         select subscription, subject from delivery_streams
         where (subject like 'exe\\_%' or subject ~ '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}$')
@@ -51,7 +54,8 @@ async def apply(service: Service) -> None:
     for statement in STATEMENTS:
         while True:
             async with service.database.work() as db:
-                gone = (await db.execute(statement)).rowcount
+                found = await db.execute(statement)
+                gone = len(found.all()) if found.returns_rows else found.rowcount
             if gone < AT_ONCE_MAX:
                 break
             await asyncio.sleep(0.1)

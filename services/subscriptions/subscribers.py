@@ -27,7 +27,11 @@ PRODUCERS = (identity.SERVICE, workflows.SERVICE, executor.SERVICE, billing.SERV
 
 def _inbox(producer: str) -> Projection:
     projection = Projection(f"feed_{producer}", producer=producer)
-    projection.whole(feeding.write)
+
+    @projection.whole
+    async def take(connection: AsyncConnection, events: Sequence[Recorded]) -> None:
+        await feeding.write(connection, events, projection.name)
+
     return projection
 
 
@@ -40,7 +44,7 @@ async def take_own(connection: AsyncConnection, events: Sequence[Recorded]) -> N
     """Endpoints first: whoever was created in this batch takes what comes after it."""
     for recorded in events:
         await _follow(connection, recorded)
-    await feeding.write(connection, events)
+    await feeding.write(connection, events, own.name)
 
 
 async def _follow(db: AsyncConnection, recorded: Recorded) -> None:

@@ -56,6 +56,10 @@ feed = Table(
 feed_heads = Table(
     "feed_heads", metadata, column("org", OrganizationId, primary_key=True), column("n", Number),
 )  # fmt: skip
+# The last number that was deleted: behind it the feed is whole.
+feed_floors = Table(
+    "feed_floors", metadata, column("org", OrganizationId, primary_key=True), column("n", Number),
+)  # fmt: skip
 
 # What deliveries need of a subscription: follows the log by `version`, with its health beside it.
 endpoints = Table(

@@ -37,8 +37,14 @@ class Size:
     between_calls_s: float
 
 
-FULL = Size(150.0, (2.0, 6.0), 3, {"sums": 6, "answers": 3, "posts": 4, "waits": 4}, 0.15)
-QUICK = Size(18.0, (0.6, 1.8), 2, {"sums": 4, "answers": 2, "posts": 3, "waits": 3}, 0.15)
+BLOCKS = {"both": 2, "saga": 3, "code": 1, "parent": 2, "paid": 2, "asks": 2, "turns": 4,
+          "listed": 1}  # fmt: skip
+FULL = Size(
+    150.0, (2.0, 6.0), 3, {"sums": 4, "answers": 3, "posts": 3, "waits": 3} | BLOCKS, 0.25
+)  # fmt: skip
+QUICK = Size(
+    18.0, (0.6, 1.8), 2, {"sums": 3, "answers": 2, "posts": 2, "waits": 2} | BLOCKS, 0.3
+)  # fmt: skip
 
 
 def main() -> int:
@@ -76,7 +82,7 @@ def run(folder: Path, size: Size, seed: int) -> tuple[list[Kill], Facts]:
             stack.publish(document)
         job = Job(
             stack.address, stack.org, port, seed, str(folder / "load"), size.workers,
-            size.between_calls_s,
+            size.between_calls_s, stack.api.headers["Authorization"].removeprefix("Bearer "),
         )  # fmt: skip
         with loading(job) as load:
             kills = kill_for_a_while(stack, load, size, random.Random(seed))
@@ -144,6 +150,8 @@ def write(seed: int, executions: int, kills: list[Kill], violations: list[Violat
 def show(facts: Facts, kills: list[Kill], violations: list[Violation]) -> None:
     kinds = Counter(kill.kind for kill in kills if kill.counts)
     print("kills: " + ", ".join(f"{kind} {n}" for kind, n in sorted(kinds.items())))
+    asked = Counter(one.kind for one in {one.execution: one for one in facts.acknowledged}.values())
+    print("executions: " + ", ".join(f"{kind} {n}" for kind, n in sorted(asked.items())))
     again = sum(n - 1 for n in Counter(r.key for r in facts.requests).values())
     print(f"acknowledged {len(facts.acknowledged)}, requests {len(facts.requests)}"
           f" ({again} with a key that came before)")  # fmt: skip

@@ -4,12 +4,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
 
+from tests.chaos import expected
 from tests.chaos.facts import Event, Facts, Producer, Violation
 
 STARTED = "executor.event.execution-started"
 FINISHED = "executor.event.execution-finished"
 BEGAN = "executor.event.effect-began"
 ENDED = "executor.event.effect-ended"
+UNDO_BEGAN = "executor.event.undo-began"
+UNDO_ENDED = "executor.event.undo-ended"
 UNKNOWN_OUTCOME = frozenset({"timeout", "connection"})
 
 
@@ -20,7 +23,7 @@ def check(facts: Facts) -> list[Violation]:
 
 
 def g1(facts: Facts) -> Iterator[str]:
-    """What was acknowledged is there, once, and ended well or is waiting for its time."""
+    """What was acknowledged is there, once, and ended as it must or is waiting for its time."""
     executions = facts.executions
     told: dict[str, set[str]] = defaultdict(set)
     for one in facts.acknowledged:
@@ -32,7 +35,10 @@ def g1(facts: Facts) -> Iterator[str]:
         elif (end := _end(events)) is None:
             if one.execution not in facts.due_in_s:
                 yield f"{who} was acknowledged, has not ended, and nothing will wake it"
-        elif end.outcome != "succeeded":
+            elif one.sent is not None:
+                due = facts.due_in_s[one.execution]
+                yield f"{who} should have ended and is due in {due:.0f} s"
+        elif end.outcome != expected.outcome(one):
             yield f"{who} was acknowledged and ended as {end.outcome} ({end.error})"
         if one.wrong is not None:
             yield f"{who} was answered wrongly: {one.wrong}"
@@ -46,28 +52,37 @@ def g2(facts: Facts) -> Iterator[str]:
     answers: dict[str, list[int]] = defaultdict(list)
     for request in facts.requests:
         answers[request.key].append(request.status)
-    for execution, events in facts.executions.items():
+    facts_of = facts.executions
+    for execution, events in facts_of.items():
         if _end(events) is None and facts.due_in_s.get(execution, -1.0) <= 0:
             yield f"{execution} stays unfinished"
         counted = Counter(path for event in events for path in event.results)
         for path, times in counted.items():
             if times > 1:
                 yield f"{execution}: step {path} has {times} results"
-        yield from _effects(execution, events, answers)
+        yield from _effects(execution, events, answers, (BEGAN, ENDED))
+        yield from _effects(execution, events, answers, (UNDO_BEGAN, UNDO_ENDED))
     for key in answers:
         yield f"a request with key {key} came, and no log knows of it"
+    for one in {one.execution: one for one in facts.acknowledged}.values():
+        if _end(events := facts_of.get(one.execution, [])) is not None:
+            yield from expected.wrong(one, events)
+    yield from expected.too_many_at_once(facts)
 
 
-def _effects(execution: str, events: list[Event], answers: dict[str, list[int]]) -> Iterator[str]:
+def _effects(
+    execution: str, events: list[Event], answers: dict[str, list[int]], types: tuple[str, str]
+) -> Iterator[str]:
     """The log explains every request; takes the answers of the keys that it knows."""
+    first, last = types
     attempts: dict[str, list[Event]] = defaultdict(list)
     for event in events:
-        if event.type in (BEGAN, ENDED) and event.path is not None:
+        if event.type in types and event.path is not None:
             attempts[event.path].append(event)
     for path, found in attempts.items():
-        began = [e for e in found if e.type == BEGAN]
-        ended = {e.attempt: e for e in found if e.type == ENDED}
-        done = next((e for e in found if e.type == ENDED and e.outcome == "done"), None)
+        began = [e for e in found if e.type == first]
+        ended = {e.attempt: e for e in found if e.type == last}
+        done = next((e for e in found if e.type == last and e.outcome == "done"), None)
         if done is not None and any(e.n > done.n for e in began):
             yield f"{execution}: effect {path} was begun again after it was done"
         statuses = [s for key in {e.key for e in began if e.key} for s in answers.pop(key, [])]

@@ -1,4 +1,6 @@
-"""The workflows of the load: pure ones, one that posts, one that waits."""
+"""The workflows of the load: pure ones, one that posts, one that waits, and those of `blocks`."""
+
+from tests.chaos.blocks import BLOCKS
 
 _PURE = """\
 troth: 1
@@ -71,7 +73,7 @@ DOCUMENTS = {
     "answers": _PURE.format(name="answers", respond="result, timeout: 20s"),
     "posts": POSTS,
     "waits": WAITS,
-}
+} | BLOCKS
 
 
 def sum_of(n: int) -> dict[str, object]:

@@ -1,16 +1,21 @@
 """What the checker judges: everything that was collected after the kills, as plain values."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """A start that a caller was told of (200 or 202); `wrong` says what was wrong with a 200."""
+    """A start that a caller was told of (200 or 202); `wrong` says what was wrong with a 200.
+
+    `sent` is the body of the call: what must come of it follows from that and the kind.
+    """
 
     key: str
     execution: str
     kind: str
     wrong: str | None = None
+    sent: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +45,12 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What reached the receiver of the effects, and how it was answered."""
+    """What reached the receiver of the effects, and how it was answered; `at` is its clock."""
 
     key: str
     status: int
+    path: str = ""
+    at: float = 0.0
 
 
 @dataclass

@@ -16,17 +16,21 @@ from typing import IO, Any
 import httpx
 import msgspec
 
+from tests.chaos.blocks import page
 from tests.chaos.documents import sum_of
+from tests.chaos.people import decide, say_paid
 from tests.fakes.receiver import Answer, Receiver, Seen
 
 RESEND_S = 0.3
 LAST_TRIES_S = 25.0
 FLAKY_SHARE = 0.05
 REPEATED_SHARE = 0.1
+ALWAYS = {"/refuse": 409, "/steady": 200}
 
 
 class Job(msgspec.Struct):
-    """`workers` says how many callers each kind of execution has; `pause_s` is between calls."""
+    """`workers` says how many callers each kind of execution has; `pause_s` is between calls;
+    `token` is of somebody who says events and decides."""
 
     address: str
     org: str
@@ -35,6 +39,7 @@ class Job(msgspec.Struct):
     folder: str
     workers: dict[str, int]
     pause_s: float
+    token: str
 
 
 @dataclass
@@ -53,10 +58,15 @@ class Load:
         """Takes a moment, fails now and then; what it will answer is written down before."""
         if seen.path == "/status":
             return Answer(body=msgspec.json.encode({"in_flight": self.in_flight}))
-        key = seen.headers.get("idempotency-key", "")
+        path, _, query = seen.path.partition("?")
+        key, body = seen.headers.get("idempotency-key", ""), b"{}"
         status = 503 if random.random() < FLAKY_SHARE else 200
-        write(self.requests, {"key": key, "status": status})
-        return Answer(status, after_s=random.uniform(0.02, 0.25))
+        if path == "/pages":
+            status, body = 200, msgspec.json.encode(page(int(query.partition("=")[2])))
+        elif path in ALWAYS:
+            status = ALWAYS[path]
+        write(self.requests, {"key": key, "status": status, "path": path, "at": seen.at})
+        return Answer(status, body, after_s=random.uniform(0.02, 0.25))
 
     # -- the callers ----------------------------------------------------------------------------
 
@@ -65,9 +75,12 @@ class Load:
         count = 0
         while not self.ending.is_set():
             count += 1
-            key, body = f"{kind}-{number}-{count}", _body(kind, dice)
+            key = f"{kind}-{number}-{count}"
+            body = _body(kind, dice, key)
             if not await self._until_acknowledged(kind, key, body):
                 return
+            if kind == "paid":
+                await say_paid(self.client, self.job.token, key)
             if dice.random() < REPEATED_SHARE:
                 await self._until_acknowledged(kind, key, body)
             await asyncio.sleep(dice.uniform(0.5, 1.5) * self.job.pause_s)
@@ -106,7 +119,7 @@ class Load:
         else:
             self._refused(f"{answer.status_code} {answer.json().get('code')}")
             return False
-        said = {"key": key, "execution": execution, "kind": kind, "wrong": wrong}
+        said = {"key": key, "execution": execution, "kind": kind, "wrong": wrong, "sent": body}
         write(self.acknowledged, said)
         return True
 
@@ -114,8 +127,12 @@ class Load:
         self.refusals[how] = self.refusals.get(how, 0) + 1
 
 
-def _body(kind: str, dice: random.Random) -> dict[str, Any]:
+def _body(kind: str, dice: random.Random, key: str) -> dict[str, Any]:
     makes: dict[str, Callable[[], dict[str, Any]]] = {
+        "saga": lambda: {"failed": dice.random() < 0.5, "caught": dice.random() < 0.5},
+        "code": lambda: {"numbers": list(range(1, dice.randint(3, 5)))},
+        "paid": lambda: {"order": key},
+        "turns": lambda: {"who": dice.choice(["a", "b"])},
         "posts": lambda: {"items": list(range(dice.randint(3, 8)))},
         "waits": lambda: {"pause": f"{dice.choice([1, 2, 3])}s"},
     }
@@ -139,6 +156,7 @@ async def main(job: Job) -> None:
             load = Load(job, client, acknowledged, requests)
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, load.ending.set)
             async with Receiver(load.receive, job.port):
+                deciding = asyncio.create_task(decide(client, job.token))
                 print("ready", flush=True)
                 async with asyncio.TaskGroup() as group:
                     for kind, count in job.workers.items():
@@ -146,6 +164,7 @@ async def main(job: Job) -> None:
                             group.create_task(load.call_again_and_again(kind, number))
                 print("calls ended", flush=True)
                 await asyncio.to_thread(sys.stdin.read)  # effects come until nobody runs
+                deciding.cancel()
         (folder / "refusals.json").write_bytes(msgspec.json.encode(load.refusals))
 
 

@@ -11,6 +11,7 @@ import httpx
 import jsonschema_rs
 
 JSON, MERGE, YAML = "application/json", "application/merge-patch+json", "application/yaml"
+SSE = "text/event-stream"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _ADDRESSES = itertools.cycle(range(2, 250))
 
@@ -35,6 +36,12 @@ class Operation:
     def names(self, place: str) -> list[str]:
         """The parameters in `path`, `query` or `header`."""
         return [p["name"] for p in self.facts["parameters"] if p["in"] == place]
+
+    @property
+    def needed(self) -> list[str]:
+        """Query parameters that it can't do without."""
+        found = (p for p in self.facts["parameters"] if p["in"] == "query")
+        return [p["name"] for p in found if p.get("required")]
 
     @property
     def lists(self) -> bool:
@@ -130,7 +137,13 @@ class Api:
         """`body` is sent as JSON; `content=` as it is."""
         if body is not None:
             more["json"] = body
-        answer = self.client.request(method, path, headers=self.headers(headers), **more)
+        request = self.client.build_request(method, path, headers=self.headers(headers), **more)
+        answer = self.client.send(request, stream=True)
+        if answer.headers.get("content-type", "").startswith(SSE):
+            answer._content = next(answer.iter_raw(), b"")  # its beginning: it has no end
+        else:
+            answer.read()
+        answer.close()
         if self.document is not None and path.startswith("/v1/"):
             held(self.document, method, path.partition("?")[0], answer)
         return answer

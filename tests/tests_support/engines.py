@@ -112,7 +112,7 @@ class Bed:
             await executor.stop()
         await self.workflows.stop()
         js = self.bus.js
-        for stream in ("WORK", "EXECUTOR", "WORKFLOWS", "BILLING", "IDENTITY"):
+        for stream in ("WORK", "EXECUTOR", "WORKFLOWS", "BILLING", "IDENTITY", "SUBSCRIPTIONS"):
             await _forget(js, stream)
         await self.bus.stop()
 

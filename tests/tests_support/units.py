@@ -6,7 +6,9 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 # The files of such a folder use one installation, which is started once.
-TOGETHER = ("tests/integration/api/", "tests/integration/chaos/")
+TOGETHER = (
+    "tests/integration/api/", "tests/integration/chaos/", "tests/integration/examples/",
+)  # fmt: skip
 # Without test_operating.py, which leaves an event that no reader can read.
 SHARE_AN_INSTALLATION = ("test_client.py", "test_up.py")
 CLI = "tests/integration/cli/"
@@ -19,7 +21,7 @@ COSTLY: tuple[str, ...] = (
     "tests/integration/cli/test_external.py",
     "tests/integration/cli/test_operating.py",
     "tests/integration/chaos/",
-    "tests/integration/demo/test_examples.py",
+    "tests/integration/examples/",
     "tests/component/common/test_lease.py",
     "tests/component/executor/test_life.py",
     "tests/integration/embedded/test_embedded_postgres.py",

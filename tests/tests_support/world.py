@@ -5,6 +5,7 @@ import re
 import secrets
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 from tests.fakes.receiver import Answer, Seen
 from tests_support.api import YAML, Api, Document, Operation
@@ -43,6 +44,34 @@ output: {{text: "${{{{ greeting.text }}}}"}}
 """
 
 
+def asker(name: str, *by: str, more: str = "") -> str:
+    """By hand only: asks people (its owners unless others are named), and says what they said."""
+    people = ", ".join(by or ("role:owner",))
+    return f"""troth: 1
+name: {name}
+input: {{type: object, properties: {{n: {{type: integer}}}}}}
+steps:
+  - id: ok
+    approval:
+      by: [{people}]
+      message: "Pay ${{{{ get(input, \\"n\\", 0) }}}} {MARK}?"
+{more}
+output: {{decision: "${{{{ ok.decision }}}}", input: "${{{{ ok.input }}}}"}}
+"""
+
+
+def asked(api: Api, workflow: str, n: int = 7) -> tuple[str, str]:
+    """Starts an asker; the execution and its approval, once it waits."""
+    made = api.post(f"/v1/workflows/{workflow}/executions", {"input": {"n": n}})
+    execution = made["execution"]
+
+    def found() -> str | None:
+        waiting = api.get("/v1/approvals?status=pending&limit=200")["data"]
+        return next((a["id"] for a in waiting if a["execution"] == execution), None)
+
+    return execution, until(found)
+
+
 @dataclass
 class Organization:
     """One of the two: its owner, and an id for each name that stands in a path."""
@@ -52,14 +81,20 @@ class Organization:
     owner: Api
     ids: dict[str, str] = field(default_factory=dict)
 
-    def path(self, operation: Operation, **other: str) -> str:
+    def path(self, operation: Operation, /, **other: str) -> str:
         """The operation's path, filled in; a resource has its own name in `ids` where it must."""
         named = self.ids | {"name": self.ids["name-of-" + _kind(operation.path)]} | other
-        return re.sub(r"\{([a-z_]+)\}", lambda m: named[m[1]], operation.path)
+        filled = re.sub(r"\{([a-z_]+)\}", lambda m: named[m[1]], operation.path)
+        needed = {n: self.ids[NEEDED[n]] for n in operation.needed}
+        return f"{filled}?{urlencode(needed)}" if needed else filled
 
 
 def _kind(path: str) -> str:
     return "secrets" if path.startswith("/v1/secrets/") else "variables"
+
+
+# Parameters that an operation can't do without, and what each is.
+NEEDED = {"with": "execution"}
 
 
 @dataclass(eq=False)
@@ -134,6 +169,17 @@ def furnish(world: World, organization: Organization) -> None:
     api.post(f"/v1/workflows/{workflow['id']}/publish", {"draft_version": 1})
     api.put(f"/v1/variables/colour-{tail}", {"value": "blue"})
     api.put(f"/v1/secrets/key-{tail}", {"value": "hush"})
+    other = api.post(
+        "/v1/workflows", content=greeter(f"reviewed-{tail}").encode(),
+        headers={"content-type": YAML},
+    )  # fmt: skip
+    review = api.post(f"/v1/workflows/{other['id']}/reviews", {"draft_version": 1})
+    asks = api.post(
+        "/v1/workflows", content=asker(f"asks-{tail}").encode(), headers={"content-type": YAML}
+    )
+    api.post(f"/v1/workflows/{asks['id']}/publish", {"draft_version": 1})
+    _, approval = asked(api, asks["id"])
+    operation = api.post("/v1/executions/cancel", {"filter": {"label": ["team:nobody"]}})
     key = api.post("/v1/api-keys", {"name": "ids", "scopes": ["organizations:read"]})
     subscription, gone = (
         api.post("/v1/event-subscriptions", {
@@ -150,12 +196,13 @@ def furnish(world: World, organization: Organization) -> None:
     delivery = until(lambda: api.get(deliveries)["data"])[0]
     notification = until(lambda: api.get("/v1/notifications")["data"])[0]
     organization.ids |= {
-        "workflow": workflow["id"], "version": "1", "type": "http-request",
+        "workflow": workflow["id"], "version": "1", "type": "http-request", "step": "greeting",
         "name-of-variables": f"colour-{tail}", "name-of-secrets": f"key-{tail}",
         "key": key["id"], "subscription": subscription["id"], "delivery": delivery["id"],
         "organization": organization.id, "execution": called, "call": calls[0]["id"],
         "person": api.get("/v1/members")["data"][0]["person"],
-        "notification": notification["id"], "disabled": gone["id"],
+        "review": review["id"], "approval": approval, "operation": operation["id"],
+        "asks": asks["id"], "notification": notification["id"], "disabled": gone["id"],
         "event": api.get("/v1/audit/events")["data"][0]["id"], "invitation": invited["id"],
     }  # fmt: skip
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tools.docs.asyncapi import asyncapi_document
 from tools.docs.events import events_page
+from tools.docs.language import language_page
 from tools.docs.openapi import openapi_document
 from tools.docs.permissions import permissions_page
 from tools.docs.problems import problems_page
@@ -17,6 +18,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "events.md": events_page,
     "asyncapi.json": asyncapi_document,
     "openapi.json": openapi_document,
+    "language.md": language_page,
     "permissions.md": permissions_page,
     "retention.md": retention_page,
     "settings.md": settings_page,

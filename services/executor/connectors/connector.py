@@ -44,3 +44,12 @@ class Connector:
     @property
     def name(self) -> str:
         return f"{self.type}@{self.version}"
+
+
+def without_input(error: ValueError) -> str:
+    """A pydantic error names fields and rules, without the values."""
+    errors = getattr(error, "errors", None)
+    if errors is None:
+        return str(error)
+    found = errors(include_input=False, include_url=False, include_context=False)
+    return "; ".join(f"with/{'/'.join(map(str, e['loc']))}: {e['msg']}" for e in found)

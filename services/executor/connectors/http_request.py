@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from libs.egress import EgressFailed, EgressRefused, Response
 from services.executor.connectors.connector import Attempt, Connector, Outcome
-from services.executor.domain import REPEATABLE, StepFailed
+from services.executor.failure import REPEATABLE, StepFailed
 
 Scalar = str | int | float | bool
 Header = Annotated[str, Field(max_length=8192)]

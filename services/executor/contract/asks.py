@@ -19,6 +19,7 @@ from libs.common.fields import (
     LabelText,
     Milliseconds,
     Moment,
+    Number,
     SealedJson,
     StepPath,
     Version,
@@ -113,10 +114,21 @@ class ResendCall(
     call_id: CallId
 
 
+QueuedFor = Literal["concurrency-key", "rate", "debounce", "places"]
+
+
 class ErrorShown(Message):
+    """`item` are the numbers in the loops around the step (`[3]`), `also` the types of errors in
+    the handlers that ran then, `remedy` what can be done. What was sent and what came back is in
+    the step's data."""
+
     type: Word
     step: StepPath | None
+    item: StepPath | None
     attempts: Count | None
+    status: Number | None
+    also: list[Word]
+    remedy: LabelText | None
 
 
 class ExecutionShown(Message):
@@ -124,6 +136,7 @@ class ExecutionShown(Message):
     workflow: WorkflowId
     version: Version
     status: Status
+    queued_for: QueuedFor | None
     outcome: Outcome | None
     mode: Literal["live", "draft", "test", "replay"]
     trigger: TriggerFact
@@ -137,6 +150,8 @@ class ExecutionShown(Message):
     cancel_requested: Flag
     steps_count: Count
     effects_count: Count
+    rollback: Literal["none", "done", "incomplete"] | None = None
+    parent: ExecutionId | None = None
 
 
 class FindExecutions(
@@ -154,6 +169,8 @@ class FindExecutions(
     key: list[FreeText] | None = None
     label: list[Label] | None = None
     error_type: list[Word] | None = None
+    parent: list[ExecutionId] | None = None
+    q: Annotated[FreeText | None, Field(min_length=1, max_length=200)] = None
     from_at: Moment | None = None
     to_at: Moment | None = None
 
@@ -173,7 +190,10 @@ class TimelineEntry(Message):
     id: EventId
     kind: Literal[
         "started", "step", "effect-began", "effect-ended", "egress-refused", "wait-began",
-        "wait-ended", "cancel-requested", "late-result-refused", "finished",
+        "wait-ended", "cancel-requested", "paused", "resumed", "approval-requested",
+        "approval-decided", "approval-reminded", "approval-expired",
+        "rollback-began", "undo-began", "undo-ended", "late-result-refused", "finished", "migrated",
+        "replayed",
     ]  # fmt: skip
     step: StepPath | None
     attempt: Count | None
@@ -201,13 +221,16 @@ class ExecutionData(Message):
     input: AnyJson = None
     output: AnyJson = None
     result: AnyJson = None
+    sent: AnyJson = None
     error: FreeText | None = None
+    undo_error: FreeText | None = None
 
 
 class OpenData(
     Query, type="executor.query.open-data", permission="payloads:read", answers=ExecutionData
 ):
-    """Input and output; with `step` the result of one step (`post[3]`)."""
+    """Input and output; with `step` the result of one step (`post[3]`), or what it sent and what
+    came back where it has none."""
 
     execution_id: ExecutionId
     step: StepPath | None = None

@@ -1,6 +1,6 @@
 """What the executor refuses."""
 
-from libs.common.errors import Conflict, NotFound, Rejected
+from libs.common.errors import Conflict, Forbidden, NotFound, Rejected, TooMany
 
 
 class ExecutionEnded(Conflict):
@@ -13,3 +13,51 @@ class HookNotFound(NotFound):
 
 class NothingToResend(Rejected):
     code = "nothing-to-resend"
+
+
+class NotPaused(Conflict):
+    code = "not-paused"
+
+
+class ApprovalClosed(Conflict):
+    code = "approval-closed"
+
+
+class AlreadyDecided(Conflict):
+    code = "already-decided"
+
+
+class PersonNeeded(Forbidden):
+    """An API key wants to decide what people are asked."""
+
+    code = "person-needed"
+
+
+class TooManyRunning(TooMany):
+    code = "too-many-running"
+
+
+class RateReached(TooMany):
+    code = "rate-limited"
+
+
+class EventLoop(Conflict):
+    code = "event-loop"
+
+
+class UnknownStep(Rejected):
+    """There is no such step to begin at, or none that can be."""
+
+    code = "unknown-step"
+
+
+class NotCompatible(Conflict):
+    """What was recorded does not fit the other version; `errors` say why, step by step."""
+
+    code = "not-compatible"
+
+
+class ExecutionRunning(Conflict):
+    """It runs at this moment: pause it first."""
+
+    code = "execution-running"

@@ -2,11 +2,14 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from libs.common.fields import (
     Bytes,
     CallId,
     Count,
     Digest,
+    EventId,
     ExecutionId,
     Flag,
     HostName,
@@ -30,20 +33,65 @@ Status = Literal[
     "queued", "running", "waiting", "paused", "rolling-back", "succeeded", "failed", "cancelled"
 ]
 CallOutcome = Literal["started", "duplicate", "refused", "unmatched"]
-TriggerKind = Literal["webhook", "manual", "schedule", "event"]
+TriggerKind = Literal["webhook", "manual", "schedule", "event", "workflow"]
+WaitKind = Literal["timer", "retry", "event", "approval", "workflow"]
 
 
 class TriggerFact(Message):
+    """`depth`: how many executions in a row, this one included, were started by events."""
+
     kind: TriggerKind
     call_id: CallId
     path: HttpPath | None = None
+    schedule: Word | None = None
+    due_at: Moment | None = None
+    event_id: EventId | None = None
+    event_type: Word | None = None
+    depth: Count = 0
+
+
+class ParentFact(Message):
+    """The execution whose step `path` started this one; `depth` counts from 1."""
+
+    execution_id: ExecutionId
+    path: StepPath
+    depth: Count
+    awaited: Flag = True
+
+
+class ReplayFact(Message):
+    """Which execution this one repeats, and from where (None: from its start)."""
+
+    execution_id: ExecutionId
+    from_step: StepPath | None
+
+
+class DraftFact(Message):
+    """The document as it was when the draft was run, and results that are given by step."""
+
+    draft_version: Version
+    document: SealedJson
+    pins: SealedJson | None = None
 
 
 class ErrorFact(Message):
+    """`also` are the types of errors in `finally`, `catch` and `on_error` after the first one."""
+
     type: Word
     path: StepPath | None = None
     attempts: Count | None = None
+    status: Number | None = None
     message: SealedText | None = None
+    also: list[Word] = Field(default=[])
+
+
+class UndoFact(Message):
+    """How an effect can be undone: the request as computed when it completed, or why it can't."""
+
+    connector: Word
+    host: HostName
+    request: SealedJson | None = None
+    impossible: SealedText | None = None
 
 
 class ResultFact(Message):
@@ -107,6 +155,10 @@ class ExecutionStarted(Event, type="executor.event.execution-started", public=Tr
     input: SealedJson
     input_bytes: Bytes
     labels: dict[Word, LabelText]
+    parent: ParentFact | None = None
+    concurrency_key: Digest | None = None
+    replays: ReplayFact | None = None
+    draft: DraftFact | None = None
 
 
 class ExecutionProgressed(Event, type="executor.event.execution-progressed"):
@@ -126,6 +178,7 @@ class EffectBegan(Event, type="executor.event.effect-began"):
     host: HostName
     request: SealedJson
     first_at: Moment
+    snapshot: SealedJson | None = None
 
 
 class EffectEnded(Event, type="executor.event.effect-ended"):
@@ -138,6 +191,7 @@ class EffectEnded(Event, type="executor.event.effect-ended"):
     bytes: Bytes
     error: ErrorFact | None
     retry_at: Moment | None
+    undo: UndoFact | None = None
 
 
 class EgressRefused(Event, type="executor.event.egress-refused", public=True):
@@ -147,19 +201,20 @@ class EgressRefused(Event, type="executor.event.egress-refused", public=True):
 
 
 class WaitBegan(Event, type="executor.event.wait-began", public=True):
+    """`due_at` is when it ends by itself; None: only by what it waits for."""
+
     path: StepPath
-    kind: Literal["timer", "retry"]
-    due_at: Moment
+    kind: WaitKind
+    due_at: Moment | None
+    began_at: Moment | None = None
+    event_type: Word | None = None
+    execution_id: ExecutionId | None = None
 
 
 class WaitEnded(Event, type="executor.event.wait-ended", public=True):
     path: StepPath
-    reason: Literal["due", "cancelled"]
-
-
-class CancelRequested(Event, type="executor.event.cancel-requested", public=True):
-    rollback: Flag
-    reason: SealedText | None
+    reason: Literal["due", "event", "decided", "timed-out", "ended", "cancelled"]
+    event_id: EventId | None = None
 
 
 class ExecutionFinished(Event, type="executor.event.execution-finished", public=True):
@@ -176,6 +231,7 @@ class ExecutionFinished(Event, type="executor.event.execution-finished", public=
     duration_ms: Milliseconds
     steps_count: Count
     effects_count: Count
+    parent: ParentFact | None = None
 
 
 class LateResultRefused(Event, type="executor.event.late-result-refused"):

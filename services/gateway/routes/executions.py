@@ -1,4 +1,4 @@
-"""Executions: start by hand, list, look, cancel."""
+"""Executions: start by hand, list, look."""
 
 from typing import Annotated, Any
 
@@ -10,17 +10,16 @@ from libs.common.errors import NotFound
 from libs.common.errors import from_wire as error_from_wire
 from libs.common.lists import Page
 from services.executor.contract import (
-    CancelExecution,
+    MOVED,
     ExecutionData,
-    ExecutionShown,
     FindExecution,
     FindExecutions,
     FindTimeline,
+    FollowTimeline,
     OpenData,
     TimelineEntry,
 )
 from services.gateway.access import (
-    ExecutionController,
     ExecutionReader,
     ExecutionStarter,
     PayloadReader,
@@ -28,6 +27,7 @@ from services.gateway.access import (
 from services.gateway.bodies import BodyOf, read
 from services.gateway.call import Call, json_response
 from services.gateway.contracts import ExpandableExecution, StartByHand, StartedShown
+from services.gateway.following import MEDIA, EventStream
 from services.gateway.parameters import Parameters
 from services.gateway.routing import Routes
 from services.gateway.starts import Order
@@ -62,7 +62,11 @@ ANY = Parameters(FindExecutions, expand=("workflow",), by_name=("workflow",))
 async def find_executions(
     call: ExecutionReader, given: Annotated[dict[str, Any], Depends(ANY)]
 ) -> Response:
-    """Executions, newest first; filters are equalities, several values with commas."""
+    """Executions, newest first; filters are equalities, several values with commas.
+
+    `q` looks for words in the error texts of the newest 10,000 hits of the other filters, and
+    needs payloads:read.
+    """
     expands = "workflow" in call.request.state.expand
 
     async def expanded(data: bytes) -> bytes:
@@ -115,6 +119,21 @@ async def find_timeline(
     return await call.listed(FindTimeline, given, {"execution_id": execution})
 
 
+LIVE = Parameters(FollowTimeline, without=["execution_id", "limit"])
+
+
+@routes.get("/v1/executions/{execution}/stream", MEDIA, produces=(MEDIA,), streams=True,
+            refuses=("too-many-streams",))  # fmt: skip
+async def follow_execution(
+    call: ExecutionReader, execution: str, given: Annotated[dict[str, Any], Depends(LIVE)]
+) -> Response:
+    """Its timeline as server-sent events, from the beginning on, live until `event: end`.
+
+    `Last-Event-ID` goes on behind that entry. It closes when the permission goes.
+    """
+    return EventStream(call, FollowTimeline, {"execution_id": execution}, given, MOVED, execution)
+
+
 DATA = Parameters(OpenData, without=["execution_id"])
 
 
@@ -122,19 +141,9 @@ DATA = Parameters(OpenData, without=["execution_id"])
 async def open_data(
     call: PayloadReader, execution: str, given: Annotated[dict[str, Any], Depends(DATA)]
 ) -> Response:
-    """Input and output; with `step` the result of one step (`post[3]`)."""
+    """Input and output; with `step` the result of one step (`post[3]`), or what it sent and what
+    came back."""
     return await call.show(OpenData, {"execution_id": execution}, **given)
-
-
-CANCEL = BodyOf(CancelExecution, without=["execution_id"], optional=True)
-
-
-@routes.post("/v1/executions/{execution}/cancel", ExecutionShown)
-async def cancel_execution(
-    call: ExecutionController, execution: str, body: Annotated[dict[str, Any], Depends(CANCEL)]
-) -> Response:
-    """Cancel it; when it has ended already, the answer shows what it became."""
-    return await call.carry_out(CancelExecution, {"execution_id": execution}, **body)
 
 
 START = BodyOf(StartByHand, optional=True)

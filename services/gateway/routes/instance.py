@@ -6,6 +6,7 @@ from fastapi import Depends
 from starlette.responses import Response
 
 from libs.common.process import VERSION
+from services.executor.contract import CUSTOM_BYTES_MAX
 from services.gateway import rates
 from services.gateway.access import Anybody, SignedIn
 from services.gateway.bodies import BODY_MAX, BodyOf
@@ -14,6 +15,7 @@ from services.gateway.contracts import DoorShown, LimitsShown
 from services.gateway.parameters import VALUES_MAX
 from services.gateway.routing import Routes
 from services.gateway.starts import UNANSWERED_MAX
+from services.gateway.streams import STREAMS_MAX
 from services.gateway.strict_json import DEPTH_MAX
 from services.identity.contract import FindInstance, InstanceShown, SetUpInstance, SetUpShown
 from services.workflows.contract import SECRETS_MAX, VARIABLES_MAX
@@ -24,10 +26,11 @@ LIMITS = LimitsShown(
     body_bytes=BODY_MAX, document_bytes=256 * 1024, document_steps=500, document_depth=10,
     headers_bytes=HEADERS_MAX, json_depth=DEPTH_MAX, list_limit=200, filter_values=VALUES_MAX,
     api_per_s=int(rates.API.per_s), api_burst=rates.API.burst, hooks_per_s=500,
+    custom_events_per_s=int(rates.CUSTOM_EVENTS.per_s), custom_event_bytes=CUSTOM_BYTES_MAX,
     unanswered_starts=UNANSWERED_MAX, sign_in_per_minute_account=rates.SIGN_IN_ACCOUNT.burst,
     sign_in_per_minute_address=rates.SIGN_IN_ADDRESS.burst, prefer_wait_s=WAIT_MAX_S,
-    subscriptions=20, secrets=SECRETS_MAX, variables=VARIABLES_MAX, api_keys=50,
-    invitations=50,
+    subscriptions=20, streams=STREAMS_MAX, secrets=SECRETS_MAX, variables=VARIABLES_MAX,
+    api_keys=50, invitations=50,
 )  # fmt: skip
 
 

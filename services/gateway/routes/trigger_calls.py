@@ -13,11 +13,16 @@ from services.executor.contract import (
     FindCall,
     FindCalls,
     OpenCall,
+    OperationOrCount,
+    OperationShown,
     ResendCall,
+    ResendCalls,
 )
 from services.gateway.access import PayloadReader, TriggerReader, TriggerResender
+from services.gateway.bodies import BodyOf
 from services.gateway.parameters import Parameters
 from services.gateway.routes.executions import workflows_by_id
+from services.gateway.routes.operations import of_a_filter
 from services.gateway.routing import Routes
 
 routes = Routes("trigger-calls")
@@ -44,6 +49,18 @@ async def find_call(call: TriggerReader, call_id: CallPath) -> Response:
 async def open_call(call: PayloadReader, call_id: CallPath) -> Response:
     """Headers and body as they came."""
     return await call.show(OpenCall, {"call_id": call_id})
+
+
+@routes.post("/v1/trigger-calls/resend", OperationShown, status=202, waits=True,
+             later=(200, OperationOrCount))  # fmt: skip
+async def resend_calls(
+    call: TriggerResender, body: Annotated[dict[str, Any], Depends(BodyOf(ResendCalls))]
+) -> Response:
+    """All of a filter through routing again; with `dry_run` only count them.
+
+    Those that were sent again before, and those whose body was not kept, are left out.
+    """
+    return await of_a_filter(call, ResendCalls, body)
 
 
 @routes.post("/v1/trigger-calls/{call}/resend", CallResentShown,

@@ -18,5 +18,5 @@ routes = Routes("triggers")
 async def find_triggers(
     call: TriggerReader, given: Annotated[dict[str, Any], Depends(Parameters(FindTriggers))]
 ) -> Response:
-    """All triggers of published workflows with their addresses."""
+    """All triggers of published workflows: addresses, next instants, what was decided last."""
     return await call.listed(FindTriggers, given)

@@ -18,6 +18,8 @@ from services.workflows.contract import (
     ArchiveWorkflow,
     CheckDocument,
     CheckShown,
+    CompareVersions,
+    DiffShown,
     DisableWorkflow,
     DraftedShown,
     DraftShown,
@@ -29,6 +31,7 @@ from services.workflows.contract import (
     FindWorkflow,
     FindWorkflows,
     PublishWorkflow,
+    RollBackWorkflow,
     SaveDraft,
     VersionShown,
     WorkflowShown,
@@ -118,14 +121,32 @@ async def save_draft(call: WorkflowEditor, workflow: str) -> Response:
 PUBLISH = BodyOf(PublishWorkflow, without=["workflow"])
 
 
-@routes.post("/v1/workflows/{workflow}/publish", WorkflowShown,
+@routes.post("/v1/workflows/{workflow}/publish", WorkflowShown, takes_s=90.0,
              refuses=("nothing-to-publish", "workflow-invalid", "workflow-archived", "path-taken",
-                      "changed-meanwhile"))  # fmt: skip
+                      "changed-meanwhile", "review-needed", "tests-failed",
+                      "golden-replay-differs"))  # fmt: skip
 async def publish_workflow(
     call: WorkflowPublisher, workflow: str, body: Annotated[dict[str, Any], Depends(PUBLISH)]
 ) -> Response:
-    """The draft, as it was at `draft_version`, becomes the next version; triggers start it."""
+    """The draft, as it was at `draft_version`, becomes the next version; triggers start it.
+
+    The tests that it carries have to pass; with `gate` the last executions have to go the same
+    way too.
+    """
     return await call.carry_out(PublishWorkflow, {"workflow": workflow}, **body)
+
+
+ROLL_BACK = BodyOf(RollBackWorkflow, without=["workflow"])
+
+
+@routes.post("/v1/workflows/{workflow}/rollback", WorkflowShown,
+             refuses=("nothing-to-publish", "workflow-invalid", "workflow-archived",
+                      "path-taken"))  # fmt: skip
+async def roll_back_workflow(
+    call: WorkflowPublisher, workflow: str, body: Annotated[dict[str, Any], Depends(ROLL_BACK)]
+) -> Response:
+    """What version `version` was is published again as the next version; the draft stays."""
+    return await call.carry_out(RollBackWorkflow, {"workflow": workflow}, **body)
 
 
 VERSIONS = Parameters(FindVersions, without=["workflow"])
@@ -143,6 +164,21 @@ async def find_versions(
 async def find_version(call: WorkflowReader, workflow: str, version: str) -> Response:
     """One published version with its document; it never changes."""
     return await call.show(FindVersion, {"workflow": workflow, "version": version})
+
+
+DIFF = Parameters(CompareVersions, without=["workflow", "version"])
+
+
+@routes.get("/v1/workflows/{workflow}/versions/{version}/diff", DiffShown)
+async def compare_versions(
+    call: WorkflowReader, workflow: str, version: str,
+    given: Annotated[dict[str, Any], Depends(DIFF)],
+) -> Response:  # fmt: skip
+    """What changed from `against` (by default the version before) to this one, step by step.
+
+    With `against=draft` what the draft would change. Pointers lead into the documents.
+    """
+    return await call.show(CompareVersions, {"workflow": workflow, "version": version}, **given)
 
 
 @routes.post("/v1/workflows/{workflow}/enable", WorkflowShown,

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from libs.common.fields import (
     Actor,
+    ApiKeyId,
     Count,
     Digest,
     Email,
@@ -30,6 +31,7 @@ from services.identity.contract.shown import (
     AccessRecorded,
     CallerShown,
     InstanceShown,
+    KeyCreatorFound,
     MeShown,
     NotificationRaisedShown,
     NotificationShown,
@@ -107,6 +109,12 @@ class FindCaller(Query, type="identity.query.find-caller", answers=CallerShown):
 
     credential_digest: Digest
     organization: OrganizationRef | None = None
+
+
+class FindKeyCreator(Query, type="identity.query.find-key-creator", answers=KeyCreatorFound):
+    """Asked by services: which person made this key of Meta.organization, revoked ones too?"""
+
+    key: ApiKeyId
 
 
 class FindMe(Query, type="identity.query.find-me", answers=MeShown):

@@ -4,11 +4,12 @@ from enum import StrEnum
 
 WHO_MAY_READ = frozenset({"workflows:read", "triggers:read", "executions:read", "events:read"})
 EVERYBODY = frozenset({"organizations:read", "members:read"})
-RUNS = frozenset({"executions:start", "executions:control", "triggers:resend"})
+RUNS = frozenset({"executions:start", "executions:control", "triggers:resend", "approvals:decide"})
 BUILDS = frozenset(
     {
         "workflows:edit",
         "workflows:publish",
+        "workflows:review",
         "secrets:manage",
         "payloads:read",
         "subscriptions:manage",

@@ -159,6 +159,12 @@ class ApiKeyShown(Message):
     token: SecretText | None = None
 
 
+class KeyCreatorFound(Message):
+    """Who answers for what an API key does."""
+
+    person: PersonId
+
+
 class NotificationShown(Message):
     id: NotificationId
     organization: OrganizationId | None

@@ -20,6 +20,8 @@ from services.identity.contract import (
     ApiKeyShown,
     CreateApiKey,
     FindApiKeys,
+    FindKeyCreator,
+    KeyCreatorFound,
     RevokeApiKey,
     Role,
 )
@@ -46,6 +48,14 @@ def router(parts: Parts) -> NatsRouter:
             found = await reading.api_keys_page(db, org, query, await _only_of(db, meta))
         shown = [await _shown(parts, row) for row in found]
         return reply(page_of(found, query, lambda r: (r.created_at, r.key_id), shown))
+
+    @r.subscriber(FindKeyCreator.type, queue=SERVICE)
+    async def find_key_creator(query: FindKeyCreator, meta: CausedBy) -> NatsResponse:
+        async with service.database.read(meta.organization) as db:
+            row = await reading.api_key(db, meta.organization, query.key)
+        if row is None:
+            raise NotFound
+        return reply(KeyCreatorFound(person=row.created_by))
 
     @r.subscriber(CreateApiKey.type, queue=SERVICE)
     async def create_api_key(command: CreateApiKey, meta: CausedBy) -> NatsResponse:

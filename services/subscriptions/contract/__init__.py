@@ -35,6 +35,7 @@ from services.subscriptions.contract.events import (
     Types,
     Where,
 )
+from services.subscriptions.contract.following import FED, FollowEvents
 from services.subscriptions.contract.shown import (
     AttemptShown,
     DeliveryShown,
@@ -47,6 +48,7 @@ SERVICE = "subscriptions"
 SUBSCRIPTIONS_MAX = 20
 
 __all__ = [
+    "FED",
     "SERVICE",
     "SUBSCRIPTIONS_MAX",
     "AttemptShown",
@@ -65,6 +67,7 @@ __all__ = [
     "FindEvents",
     "FindSubscription",
     "FindSubscriptions",
+    "FollowEvents",
     "LimitReached",
     "ResendDelivery",
     "RotateSecret",

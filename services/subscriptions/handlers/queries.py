@@ -14,9 +14,10 @@ from services.subscriptions.contract import (
     FindEventTypes,
     FindSubscription,
     FindSubscriptions,
+    FollowEvents,
 )  # fmt: skip
 from services.subscriptions.handlers.parts import Parts, Urls
-from services.subscriptions.views import happened, listing, sent
+from services.subscriptions.views import following, happened, listing, sent
 
 
 def router(parts: Parts) -> NatsRouter:
@@ -53,6 +54,11 @@ def router(parts: Parts) -> NatsRouter:
     async def find_events(query: FindEvents, meta: CausedBy) -> NatsResponse:
         async with service.database.read(meta.organization) as db:
             return reply(await happened.find_events(db, meta.organization, query))
+
+    @r.subscriber(FollowEvents.type, queue=SERVICE)
+    async def follow_events(query: FollowEvents, meta: CausedBy) -> NatsResponse:
+        async with service.database.read(meta.organization) as db:
+            return reply(await following.follow(db, meta.organization, query))
 
     @r.subscriber(FindEventTypes.type, queue=SERVICE)
     async def find_event_types(query: FindEventTypes) -> NatsResponse:

@@ -17,10 +17,10 @@ async def find_events(db: AsyncConnection, org: str, query: FindEvents) -> Page[
     The head is read first: everything up to it is visible, because an organization's numbers are
     given out under a lock that is held until they are.
     """
-    after = _number(query.after)
+    after = number_of(query.after)
     head = (await db.execute(select(feed_heads.c.n).where(feed_heads.c.org == org))).scalar() or 0
     ascending = query.order == "asc"
-    conditions = [feed.c.org == org, feed.c.n <= head, *_filters(query)]
+    conditions = [feed.c.org == org, feed.c.n <= head, *_between(query)]
     if after is not None:
         conditions.append(feed.c.n > after if ascending else feed.c.n < after)
     rows = (await db.execute(
@@ -36,7 +36,7 @@ async def find_events(db: AsyncConnection, org: str, query: FindEvents) -> Page[
     return Page(data=[EventShown.model_validate(row.event) for row in kept], next=place)
 
 
-def _number(place: str | None) -> int | None:
+def number_of(place: str | None) -> int | None:
     if place is None:
         return None
     if not (place.isascii() and place.isdigit() and len(place) < 19):
@@ -44,17 +44,22 @@ def _number(place: str | None) -> int | None:
     return int(place)
 
 
-def _filters(query: FindEvents) -> list[ColumnElement[Any]]:
-    filters: list[ColumnElement[Any]] = []
-    if query.event_type is not None:
-        filters.append(or_(*map(_of_type, query.event_type)))
-    if query.subject is not None:
-        filters.append(feed.c.subject.in_(query.subject))
+def _between(query: FindEvents) -> list[ColumnElement[Any]]:
+    found = filters(query.event_type, query.subject)
     if query.from_at is not None:
-        filters.append(feed.c.time >= query.from_at)
+        found.append(feed.c.time >= query.from_at)
     if query.to_at is not None:
-        filters.append(feed.c.time < query.to_at)
-    return filters
+        found.append(feed.c.time < query.to_at)
+    return found
+
+
+def filters(types: list[str] | None, subjects: list[str] | None) -> list[ColumnElement[Any]]:
+    found: list[ColumnElement[Any]] = []
+    if types is not None:
+        found.append(or_(*map(_of_type, types)))
+    if subjects is not None:
+        found.append(feed.c.subject.in_(subjects))
+    return found
 
 
 def _of_type(pattern: str) -> ColumnElement[Any]:

@@ -10,9 +10,12 @@ for `secret_stream(org, name)` under the purpose `secrets`.
 from libs.common.streams import stream_of
 from services.workflows.contract.answers import *
 from services.workflows.contract.asks import *
+from services.workflows.contract.comparing import *
 from services.workflows.contract.errors import *
 from services.workflows.contract.events import *
 from services.workflows.contract.internal import *
+from services.workflows.contract.reviews import *
+from services.workflows.contract.ticks import *
 
 SERVICE = "workflows"
 SECRETS_MAX = 200

@@ -1,12 +1,11 @@
 """What workflows answers: exactly the JSON that the REST API shows."""
 
-from typing import Literal
-
 from libs.common.fields import (
     Actor,
     AnyJson,
     Bytes,
     Count,
+    CronLine,
     DocumentText,
     Flag,
     FreeText,
@@ -20,9 +19,19 @@ from libs.common.fields import (
     Version,
     Word,
     WorkflowId,
+    ZoneName,
 )  # fmt: skip
 from libs.common.messages import Message
-from services.workflows.contract.events import ConnectorFact, Media, Respond, Scheme
+from services.workflows.contract.events import (
+    ConnectorFact,
+    Media,
+    Missed,
+    Respond,
+    Scheme,
+    TriggerKind,
+)
+from services.workflows.contract.reviews import CalleeShown
+from services.workflows.contract.ticks import Decision
 
 
 class ProblemShown(Message):
@@ -38,23 +47,41 @@ class ProblemShown(Message):
     see: FreeText | None
 
 
+class TickShown(Message):
+    """The last instant of a schedule that was decided."""
+
+    due_at: Moment
+    decision: Decision
+    missed_count: Count
+    decided_at: Moment
+
+
 class TriggerShown(Message):
-    """One trigger of the published version; `address` is relative to this installation."""
+    """One trigger of the published version; what its kind has not is null.
+
+    `address` is relative to this installation. `next_at` and `last_tick` of a schedule are in
+    the list of triggers; a workflow that is off has no next time.
+    """
 
     workflow: WorkflowId
     workflow_name: Name
     version: Version
-    kind: Literal["webhook"]
+    kind: TriggerKind
     id: Name | None
-    path: HttpPath
-    address: ResourceAddress
-    scheme: Scheme
+    path: HttpPath | None
+    address: ResourceAddress | None
+    scheme: Scheme | None
     secret: Name | None
-    respond: Respond
-    timeout_s: Seconds
+    respond: Respond | None
+    timeout_s: Seconds | None
+    cron: CronLine | None
+    timezone: ZoneName | None
+    missed: Missed | None
+    event_type: Word | None
     enabled: Flag
     archived: Flag
     next_at: Moment | None = None
+    last_tick: TickShown | None = None
     last_call_at: Moment | None = None
 
 
@@ -84,6 +111,7 @@ class VersionShown(Message):
     hosts: list[HostName]
     secrets: list[Name]
     variables: list[Name]
+    callees: list[CalleeShown]
     note: FreeText | None
     published_at: Moment
     published_by: Actor

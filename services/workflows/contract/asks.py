@@ -1,11 +1,12 @@
 """What callers may ask of workflows, and the permission it needs."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from libs.common.fields import (
     AnyJson,
+    Count,
     DocumentText,
     Flag,
     FreeText,
@@ -16,7 +17,7 @@ from libs.common.fields import (
     Word,
 )  # fmt: skip
 from libs.common.lists import Page, PageQuery
-from libs.common.messages import Command, Query
+from libs.common.messages import Command, Message, Query
 from services.workflows.contract.answers import (
     CheckShown,
     Done,
@@ -29,7 +30,7 @@ from services.workflows.contract.answers import (
     VersionShown,
     WorkflowShown,
 )
-from services.workflows.contract.events import Media
+from services.workflows.contract.events import Media, TriggerKind
 
 
 class DraftWorkflow(
@@ -54,16 +55,40 @@ class SaveDraft(
     media: Media
 
 
+class PublishGate(Message):
+    """What has to hold before it is published: so many past executions end as they did."""
+
+    golden_replay: Annotated[Count, Field(ge=1, le=50)]
+
+
 class PublishWorkflow(
     Command,
     type="workflows.command.publish-workflow",
     permission="workflows:publish",
     answers=WorkflowShown,
 ):
-    """The draft as it was at `draft_version` becomes the next version."""
+    """The draft as it was at `draft_version` becomes the next version.
+
+    Its own tests have to pass (tests-failed), and with `gate` the last executions have to go the
+    same way (golden-replay-differs).
+    """
 
     workflow: Word
     draft_version: Version
+    note: FreeText | None = None
+    gate: PublishGate | None = None
+
+
+class RollBackWorkflow(
+    Command,
+    type="workflows.command.roll-back-workflow",
+    permission="workflows:publish",
+    answers=WorkflowShown,
+):
+    """What version `version` was is published again as the next version. → WorkflowShown."""
+
+    workflow: Word
+    version: Version
     note: FreeText | None = None
 
 
@@ -187,7 +212,7 @@ class FindTriggers(
     answers=Page[TriggerShown],
 ):
     workflow: list[Word] | None = None
-    kind: list[Literal["webhook"]] | None = None
+    kind: list[TriggerKind] | None = None
 
 
 class FindSchema(Query, type="workflows.query.find-schema", answers=SchemaShown):

@@ -2,9 +2,12 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from libs.common.fields import (
     Bytes,
     Count,
+    CronLine,
     Digest,
     HostName,
     HttpPath,
@@ -18,27 +21,51 @@ from libs.common.fields import (
     Version,
     Word,
     WorkflowId,
+    ZoneName,
 )  # fmt: skip
-from libs.common.messages import Event, Message
+from libs.common.messages import Event, Json, Message, upcast
 
 Media = Literal["yaml", "json"]
 Scheme = Literal["standard-webhooks", "github", "stripe", "slack", "token", "none"]
 Respond = Literal["accepted", "result"]
+TriggerKind = Literal["webhook", "schedule", "event"]
+Missed = Literal["skip", "run-once", "run-all"]
 
 
 class TriggerFact(Message):
-    """One way in, as published; `secret` is a name, None only for the scheme `none`."""
+    """One way in, as published; what its kind has not is None.
 
-    kind: Literal["webhook"]
+    A webhook's `secret` is a name, None for the scheme `none`. What a trigger matches and what
+    input it makes stand in the document, at its place in `on`.
+    """
+
+    kind: TriggerKind
     id: Name | None
-    path: HttpPath
-    scheme: Scheme
-    secret: Name | None
-    header: Word | None
-    respond: Respond
-    timeout_s: Seconds
-    headers: list[Word]
-    query: list[QueryName]
+    path: HttpPath | None = None
+    scheme: Scheme | None = None
+    secret: Name | None = None
+    header: Word | None = None
+    respond: Respond | None = None
+    timeout_s: Seconds | None = None
+    headers: list[Word] = Field(default_factory=list)
+    query: list[QueryName] = Field(default_factory=list)
+    cron: CronLine | None = None
+    timezone: ZoneName | None = None
+    missed: Missed | None = None
+    event_type: Word | None = None
+
+
+def trigger_key(trigger_id: str | None, place: int) -> str:
+    """What names a trigger in its workflow: its id, else its place in `on`, from 0."""
+    return trigger_id or str(place)
+
+
+class CalleeFact(Message):
+    """A sub-workflow as it was published when its caller was: what `workflow: name` starts."""
+
+    name: Name
+    workflow_id: WorkflowId
+    workflow_version: Version
 
 
 class ConnectorFact(Message):
@@ -70,7 +97,7 @@ class DraftSaved(Event, type="workflows.event.draft-saved"):
     saved_at: Moment
 
 
-class WorkflowPublished(Event, type="workflows.event.workflow-published", public=True):
+class WorkflowPublished(Event, type="workflows.event.workflow-published", version=2, public=True):
     """A version, for ever; `document` is the sealed JSON value of the document (for `parse`)."""
 
     workflow_id: WorkflowId
@@ -91,6 +118,22 @@ class WorkflowPublished(Event, type="workflows.event.workflow-published", public
     labels: dict[Word, LabelText]
     note: SealedText | None
     published_at: Moment
+    callees: list[CalleeFact] = Field(default_factory=list)
+    awaits: list[Word] = Field(default_factory=list)  # types of events that its steps wait for
+
+
+@upcast("workflows.event.workflow-published", version=1)
+def published_before_there_were_sub_workflows(data: Json) -> Json:
+    return data | {"callees": []}
+
+
+class WorkflowRolledBack(Event, type="workflows.event.workflow-rolled-back", public=True):
+    """What `to_version` was is published again, as `workflow_version` (the event that follows)."""
+
+    workflow_id: WorkflowId
+    from_version: Version
+    to_version: Version
+    workflow_version: Version
 
 
 class WorkflowEnabled(Event, type="workflows.event.workflow-enabled", public=True):

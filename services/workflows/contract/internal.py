@@ -20,7 +20,13 @@ from libs.common.fields import (
     WorkflowId,
 )  # fmt: skip
 from libs.common.messages import Message, Query
-from services.workflows.contract.events import ConnectorFact, Respond, Scheme, TriggerFact
+from services.workflows.contract.events import (
+    CalleeFact,
+    ConnectorFact,
+    Respond,
+    Scheme,
+    TriggerFact,
+)
 
 
 class HookFound(Message):
@@ -72,10 +78,28 @@ class TriggerFound(Message):
     secrets: list[Name]
     variables: list[Name]
     labels: dict[Word, LabelText]
+    callees: list[CalleeFact] = Field(default_factory=list)
+
+
+class DraftDocument(Message):
+    """The draft as JSON, sealed for the workflow's stream under the purpose `content`."""
+
+    workflow_id: WorkflowId
+    name: Name
+    draft_version: Version
+    archived: Flag
+    document: SealedJson
+
+
+class FindDraftDocument(Query, type="workflows.query.draft-document", answers=DraftDocument):
+    """The executor asks for a draft that it runs or tests, or WorkflowInvalid."""
+
+    workflow: Word
 
 
 class FindTrigger(Query, type="workflows.query.trigger", answers=TriggerFound):
     """What the executor asks when its view lacks a path, or a workflow (id or name) or version.
+
 
     Either `path` or `workflow`; `version` None is the newest. NotFound when there is none.
     """

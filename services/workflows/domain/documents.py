@@ -1,17 +1,27 @@
 """What a document says: read, checked, and taken apart into what others need to know of it."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 import msgspec
 
 from libs.common.errors import DomainError, FieldProblem, Malformed, TooLarge
 from libs.language.check import HTTP_REQUEST, NAME, Checked, Known, Problem, check
-from libs.language.document import LANGUAGE_VERSION, Document
+from libs.language.document import (
+    LANGUAGE_VERSION,
+    Document,
+    EventTrigger,
+    ScheduleTrigger,
+    Trigger,
+    WebhookTrigger,
+)
 from libs.language.source import Source, SourceError, read_document
 from libs.language.source_marks import SOURCE_BYTES_MAX
+from libs.language.steps import Block, WaitStep, blocks_in
 from services.workflows.contract import (
     PUBLISHED_BYTES_MAX,
+    CalleeFact,
     CheckShown,
     ConnectorFact,
     Media,
@@ -92,18 +102,17 @@ def canonical(examined: Examined) -> bytes:
     return msgspec.json.encode(examined.source.value)
 
 
-def publishable(examined: Examined, sealed: str, size: int) -> Facts | list[FieldProblem]:
-    """The facts to publish, or what keeps it from being published; `size` is the canonical one."""
-    document = examined.checked.document
-    if document is None:
+def unpublishable(examined: Examined, size: int) -> list[FieldProblem]:
+    """What keeps it from being published; `size` is the one of its canonical JSON."""
+    if examined.checked.document is None:
         return field_problems(examined.checked.problems)
     if size > PUBLISHED_BYTES_MAX:
         detail = f"as JSON it has {size} bytes; at most {PUBLISHED_BYTES_MAX} are allowed"
         return [FieldProblem(pointer="", rule="too-large", detail=detail)]
-    return facts(document, sealed)
+    return []
 
 
-def facts(document: Document, sealed: str) -> Facts:
+def facts(document: Document, sealed: str, callees: list[CalleeFact]) -> Facts:
     return Facts(
         document=sealed,
         steps_count=document.steps_count,
@@ -114,18 +123,45 @@ def facts(document: Document, sealed: str) -> Facts:
         secrets=list(document.secrets),
         variables=list(document.variables),
         labels=dict(document.labels),
+        callees=callees,
+        awaits=awaits(document),
+        tests=len(document.tests),
     )
 
 
+def awaits(document: Document) -> list[str]:
+    """The types of events that steps of the document wait for."""
+    return sorted({type_ for block in (document.block, document.on_error) if block is not None
+                   for type_ in _awaited(block)})  # fmt: skip
+
+
+def _awaited(block: Block) -> Iterator[str]:
+    for step in block.steps:
+        if isinstance(step, WaitStep) and step.event is not None:
+            yield step.event.type
+        for inner in blocks_in(step):
+            yield from _awaited(inner)
+
+
 def triggers(document: Document) -> list[TriggerFact]:
-    return [
-        TriggerFact(
-            kind="webhook", id=t.id, path=t.path, scheme=t.scheme, secret=t.secret,
-            header=t.header, respond=t.respond, timeout_s=t.timeout_s, headers=list(t.headers),
-            query=list(t.query),
-        )
-        for t in document.triggers
-    ]  # fmt: skip
+    return [trigger(each) for each in document.triggers]
+
+
+def trigger(each: Trigger) -> TriggerFact:
+    match each:
+        case WebhookTrigger():
+            return TriggerFact(
+                kind="webhook", id=each.id, path=each.path, scheme=each.scheme,
+                secret=each.secret, header=each.header, respond=each.respond,
+                timeout_s=each.timeout_s, headers=list(each.headers), query=list(each.query),
+            )  # fmt: skip
+        case ScheduleTrigger():
+            return TriggerFact(
+                kind="schedule", id=each.id, cron=each.cron, timezone=each.timezone,
+                missed=each.missed,
+            )  # fmt: skip
+        case EventTrigger():
+            return TriggerFact(kind="event", id=each.id, event_type=each.type)
 
 
 def _connector(name: str) -> ConnectorFact:

@@ -1,7 +1,6 @@
-"""The life of a workflow: drafted, saved, published, switched on and off, put away."""
+"""The life of a workflow: drafted, saved, reviewed, published, switched on and off, put away."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import assert_never
 
@@ -10,6 +9,7 @@ from libs.common.errors import ChangedMeanwhile, FieldProblem, InvalidInput, Not
 from libs.common.messages import Event
 from services.workflows.contract import (
     AlreadyArchived,
+    CalleeFact,
     ConnectorFact,
     DraftSaved,
     Media,
@@ -22,38 +22,11 @@ from services.workflows.contract import (
     WorkflowExists,
     WorkflowInvalid,
     WorkflowPublished,
+    WorkflowRolledBack,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Absent:
-    """Nobody drafted it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Workflow:
-    """A workflow as its log has it; `version` is the stream's, documents are sealed."""
-
-    workflow_id: str
-    name: str
-    version: int
-    draft_version: int
-    draft_document: str
-    draft_media: Media
-    draft_digest: str
-    draft_bytes: int
-    created_at: datetime
-    saved_at: datetime
-    enabled: bool = True
-    archived: bool = False
-    published: int | None = None
-    published_digest: str | None = None
-    published_at: datetime | None = None
-    triggers: tuple[TriggerFact, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)
-
-
-State = Absent | Workflow
+from services.workflows.domain import reviewing
+from services.workflows.domain.reviewing import AskReview, DecideReview
+from services.workflows.domain.state import Absent, State, Workflow, evolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +71,34 @@ class Facts:
     secrets: list[str]
     variables: list[str]
     labels: dict[str, str]
+    callees: list[CalleeFact] = field(default_factory=list)
+    awaits: list[str] = field(default_factory=list)
+    tests: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Publish the draft as it was at `draft_version`; the one of `checked_version` was checked."""
+    """Publish the draft as it was at `draft_version`; the one of `checked_version` was checked.
+
+    `reviewed`: the organization wants four eyes.
+    """
 
     draft_version: int
     checked_version: int
-    checked: "Facts | list[FieldProblem]"
+    checked: Facts | list[FieldProblem]
+    note: str | None
+    at: datetime
+    reviewed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RollBack:
+    """Publish again what a version was; `document` and `checked` are of that version."""
+
+    to_version: int
+    draft_version: int
+    document: Saved
+    checked: Facts | list[FieldProblem]
     note: str | None
     at: datetime
 
@@ -126,7 +118,9 @@ class Archive:
     pass
 
 
-Command = Draft | Save | Publish | Enable | Disable | Archive
+Command = (
+    Draft | Save | Publish | RollBack | Enable | Disable | Archive | AskReview | DecideReview
+)  # fmt: skip
 
 
 def decide(command: Command, state: State) -> list[Event]:
@@ -143,6 +137,12 @@ def decide(command: Command, state: State) -> list[Event]:
             return _save(command, state)
         case Publish():
             return _publish(command, state)
+        case RollBack():
+            return _roll_back(command, state)
+        case AskReview():
+            return reviewing.ask(command, state)
+        case DecideReview():
+            return reviewing.decide(command, state)
         case Enable():
             made = WorkflowEnabled(workflow_id=state.workflow_id, reason=command.reason)
             return [] if state.enabled else [made]
@@ -194,55 +194,58 @@ def _publish(command: Publish, state: Workflow) -> list[Event]:
         )
     if state.draft_digest == state.published_digest:
         raise NothingToPublish(f"the draft is what version {state.published} is already")
-    checked = command.checked
-    if not isinstance(checked, Facts):
-        raise WorkflowInvalid(f"{len(checked)} problems in the document", errors=checked)
-    return [
-        WorkflowPublished(
-            workflow_id=state.workflow_id, name=state.name,
-            workflow_version=(state.published or 0) + 1, draft_version=state.draft_version,
-            document=checked.document, media=state.draft_media,
-            document_digest=state.draft_digest, bytes=state.draft_bytes,
-            steps_count=checked.steps_count, language=checked.language,
-            triggers=checked.triggers, connectors=checked.connectors, hosts=checked.hosts,
-            secrets=checked.secrets, variables=checked.variables, labels=checked.labels,
-            note=command.note, published_at=command.at,
-        )
-    ]  # fmt: skip
+    checked = _without_problems(command.checked)
+    if command.reviewed:
+        reviewing.must_be_approved(state, checked.callees)
+    saved = Saved(
+        state.draft_document, state.draft_media, state.draft_digest, state.draft_bytes,
+        checked.steps_count, command.at,
+    )  # fmt: skip
+    return [_published(state, saved, state.draft_version, checked, command.note, command.at)]
 
 
-def evolve(state: State, event: Event) -> State:
-    if isinstance(event, WorkflowDrafted):
-        return Workflow(
-            workflow_id=event.workflow_id, name=event.name, version=1, draft_version=1,
-            draft_document=event.document, draft_media=event.media,
-            draft_digest=event.document_digest, draft_bytes=event.bytes,
-            created_at=event.drafted_at, saved_at=event.drafted_at,
-        )  # fmt: skip
-    if isinstance(state, Absent):
-        raise TypeError(f"{event.type} before the workflow was drafted")
-    version = state.version + 1
-    match event:
-        case DraftSaved():
-            return replace(
-                state, version=version, draft_version=version, draft_document=event.document,
-                draft_media=event.media, draft_digest=event.document_digest,
-                draft_bytes=event.bytes, saved_at=event.saved_at,
-            )  # fmt: skip
-        case WorkflowPublished():
-            return replace(
-                state, version=version, published=event.workflow_version,
-                published_digest=event.document_digest, published_at=event.published_at,
-                triggers=tuple(event.triggers), labels=event.labels,
-            )  # fmt: skip
-        case WorkflowEnabled():
-            return replace(state, version=version, enabled=True)
-        case WorkflowDisabled():
-            return replace(state, version=version, enabled=False)
-        case WorkflowArchived():
-            return replace(state, version=version, archived=True)
-        case _:
-            raise TypeError(f"{event.type} is not of a workflow")
+def _roll_back(command: RollBack, state: Workflow) -> list[Event]:
+    """What ran before needs no second review; the sub-workflows are those that ran with it."""
+    if state.published is None or not 0 < command.to_version <= state.published:
+        raise NotFound()
+    if command.document.digest == state.published_digest:
+        raise NothingToPublish(f"version {command.to_version} is what is published already")
+    made = _published(
+        state, command.document, command.draft_version, _without_problems(command.checked),
+        command.note, command.at,
+    )  # fmt: skip
+    back = WorkflowRolledBack(
+        workflow_id=state.workflow_id, from_version=state.published,
+        to_version=command.to_version, workflow_version=made.workflow_version,
+    )  # fmt: skip
+    return [back, made]
+
+
+def _without_problems(checked: Facts | list[FieldProblem]) -> Facts:
+    if isinstance(checked, Facts):
+        return checked
+    raise WorkflowInvalid(f"{len(checked)} problems in the document", errors=checked)
+
+
+def _published(
+    state: Workflow, saved: Saved, draft_version: int, facts: Facts, note: str | None,
+    at: datetime,
+) -> WorkflowPublished:  # fmt: skip
+    """The next version; a workflow that calls itself means this very one."""
+    number = (state.published or 0) + 1
+    itself = {"workflow_version": number}
+    return WorkflowPublished(
+        workflow_id=state.workflow_id, name=state.name, workflow_version=number,
+        draft_version=draft_version, document=facts.document, media=saved.media,
+        document_digest=saved.digest, bytes=saved.bytes, steps_count=facts.steps_count,
+        language=facts.language, triggers=facts.triggers, connectors=facts.connectors,
+        hosts=facts.hosts, secrets=facts.secrets, variables=facts.variables,
+        labels=facts.labels, note=note, published_at=at, awaits=facts.awaits,
+        callees=[
+            callee.model_copy(update=itself) if callee.workflow_id == state.workflow_id else callee
+            for callee in facts.callees
+        ],
+    )  # fmt: skip
 
 
 workflow: Decider[Command, State] = Decider(Absent(), decide, evolve)

@@ -3,11 +3,21 @@
 from faststream.nats import NatsRouter
 
 from libs.common.service import Service
-from services.workflows.handlers import documents, inside, lists, secrets, states, variables
+from services.workflows.handlers import (
+    comparing,
+    documents,
+    drafts,
+    inside,
+    lists,
+    reviews,
+    secrets,
+    states,
+    variables,
+)
 
 
 def router(service: Service) -> NatsRouter:
     r = NatsRouter()
-    for part in (documents, states, lists, secrets, variables, inside):
+    for part in (documents, states, reviews, comparing, lists, secrets, variables, inside, drafts):
         part.register(r, service)
     return r

@@ -24,7 +24,8 @@ from services.workflows.contract import (
     workflow_stream,
 )
 from services.workflows.domain import documents
-from services.workflows.domain.workflow import Draft, Save, State, Workflow, workflow
+from services.workflows.domain.state import State, Workflow
+from services.workflows.domain.workflow import Draft, Save, workflow
 from services.workflows.handlers import preparing
 from services.workflows.views import beside, queries, show
 

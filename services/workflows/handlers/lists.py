@@ -17,7 +17,6 @@ from services.workflows.contract import (
     FindVersions,
     FindWorkflow,
     FindWorkflows,
-    TriggerFact,
     VersionShown,
     workflow_stream,
 )
@@ -80,13 +79,8 @@ def register(r: NatsRouter, service: Service) -> None:
         wanted = [preparing.resolve(meta, name) for name in query.workflow or []]
         async with service.database.read(meta.organization) as db:
             rows = await queries.triggers(db, query, wanted)
-        found = [
-            show.trigger_shown(
-                meta.organization, row, row.version, TriggerFact.model_validate(row.fact)
-            )
-            for row in rows
-        ]
-        return reply(page_of(rows, query, lambda row: (row.published_at, row.path), found))
+        found = [show.trigger_listed(meta.organization, row) for row in rows]
+        return reply(page_of(rows, query, lambda row: (row.published_at, row.trigger), found))
 
 
 async def opened_draft(service: Service, meta: CausedBy, row: Any) -> DraftShown:

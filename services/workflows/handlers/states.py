@@ -1,25 +1,25 @@
-"""What becomes of a workflow: published, switched on and off, put away."""
-
-import asyncio
+"""What becomes of a workflow: published, rolled back, switched on and off, put away."""
 
 from faststream.nats import NatsRouter
 from faststream.nats.response import NatsResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.bus import CausedBy
-from libs.common.errors import FieldProblem, NotFound
+from libs.common.errors import NotFound
 from libs.common.messages import Meta
 from libs.common.service import Service
 from services.workflows.contract import (
     SERVICE,
     ArchiveWorkflow,
+    CalleeFact,
     DisableWorkflow,
     EnableWorkflow,
     PublishWorkflow,
+    RollBackWorkflow,
     WorkflowShown,
     workflow_stream,
 )
-from services.workflows.domain import documents
+from services.workflows.domain.state import State, Workflow
 from services.workflows.domain.workflow import (
     Archive,
     Command,
@@ -27,12 +27,12 @@ from services.workflows.domain.workflow import (
     Enable,
     Facts,
     Publish,
-    State,
-    Workflow,
+    RollBack,
+    Saved,
     workflow,
 )
-from services.workflows.handlers import preparing
-from services.workflows.views import beside, show
+from services.workflows.handlers import gates, preparing, publishing, reviews
+from services.workflows.views import beside, queries, show
 
 BY_HAND = "by-hand"
 
@@ -42,6 +42,11 @@ def register(r: NatsRouter, service: Service) -> None:
     async def publish_workflow(command: PublishWorkflow, meta: CausedBy) -> NatsResponse:
         workflow_id = preparing.resolve(meta, command.workflow)
         return await publish(service, meta, workflow_id, command)
+
+    @r.subscriber(RollBackWorkflow.type, queue=SERVICE)
+    async def roll_back_workflow(command: RollBackWorkflow, meta: CausedBy) -> NatsResponse:
+        workflow_id = preparing.resolve(meta, command.workflow)
+        return await roll_back(service, meta, workflow_id, command)
 
     @r.subscriber(EnableWorkflow.type, queue=SERVICE)
     async def enable_workflow(command: EnableWorkflow, meta: CausedBy) -> NatsResponse:
@@ -86,33 +91,45 @@ async def publish(
     """Checks the draft as it stands, and publishes it if nobody changes it meanwhile."""
     org, stream = meta.organization, workflow_stream(meta.organization, workflow_id)
     state, _, _ = await service.store.state(workflow, stream)
-    if isinstance(state, Workflow):
-        checked = await checked_draft(service, meta, state)
-    else:
+    if not isinstance(state, Workflow):
         raise NotFound()
-    note = command.note and await service.keys.seal(org, "content", stream, command.note)
-    made = Publish(
-        command.draft_version, state.draft_version, checked, note or None, preparing.now()
+    facts = await publishing.checked(
+        service, meta, workflow_id, state.draft_document, state.draft_media
     )
+    if isinstance(facts, Facts):
+        await gates.must_hold(service, meta, workflow_id, facts, command.gate)
+    made = Publish(
+        command.draft_version, state.draft_version, facts,
+        await sealed_note(service, org, stream, command.note), preparing.now(),
+        reviewed=await reviews.wanted(service, org),
+    )  # fmt: skip
+    return await service.decide(
+        workflow, stream, made, meta, answer=answers(meta),
+        beside=publishing.claims(org, workflow_id, state.name, facts),
+    )  # fmt: skip
 
-    async def claims(db: AsyncConnection) -> None:
-        if isinstance(checked, Facts):
-            await beside.lock_secrets(db, org)
-            await beside.must_exist(db, org, checked.secrets)
-            await beside.claim_paths(db, org, workflow_id, [t.path for t in checked.triggers])
-            await beside.note_uses(db, org, workflow_id, state.name, "published", checked.secrets)
 
-    return await service.decide(workflow, stream, made, meta, answer=answers(meta), beside=claims)
+async def roll_back(
+    service: Service, meta: Meta, workflow_id: str, command: RollBackWorkflow
+) -> NatsResponse:
+    """Checks the document of an old version as it stands today, and publishes it again."""
+    org, stream = meta.organization, workflow_stream(meta.organization, workflow_id)
+    async with service.database.read(org) as db:
+        row = await queries.workflow(db, workflow_id)
+        old = await queries.version(db, workflow_id, command.version)
+    if row is None or old is None:
+        raise NotFound()
+    pinned = [CalleeFact.model_validate(callee) for callee in old.callees]
+    facts = await publishing.checked(service, meta, workflow_id, old.source, old.media, pinned)
+    now = preparing.now()
+    saved = Saved(old.source, old.media, old.document_digest, old.bytes, old.steps_count, now)
+    note = await sealed_note(service, org, stream, command.note)
+    made = RollBack(command.version, old.draft_version, saved, facts, note, now)
+    return await service.decide(
+        workflow, stream, made, meta, answer=answers(meta),
+        beside=publishing.claims(org, workflow_id, row.name, facts),
+    )  # fmt: skip
 
 
-async def checked_draft(
-    service: Service, meta: Meta, state: Workflow
-) -> Facts | list[FieldProblem]:
-    """The facts of the draft, with its canonical JSON sealed; or its problems."""
-    org, stream = meta.organization, workflow_stream(meta.organization, state.workflow_id)
-    text = await service.keys.open(org, "content", stream, state.draft_document)
-    known = await preparing.known(service, meta, publishing=True)
-    read = await asyncio.to_thread(documents.examine, text, state.draft_media, known)
-    plain = documents.canonical(read)
-    key = await service.keys.key(org, "content")
-    return documents.publishable(read, key.seal_bytes(plain, stream), len(plain))
+async def sealed_note(service: Service, org: str, stream: str, note: str | None) -> str | None:
+    return await service.keys.seal(org, "content", stream, note) if note else None

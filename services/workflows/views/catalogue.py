@@ -2,17 +2,18 @@
 
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.messages import Recorded
 from libs.common.readers import Projection
 from services.workflows.contract import (
     DraftSaved,
+    ReviewDecided,
+    ReviewRequested,
+    ScheduleTicked,
     SecretDeleted,
     SecretStored,
-    TriggerFact,
     VariableDeleted,
     VariableSet,
     WorkflowArchived,
@@ -20,10 +21,17 @@ from services.workflows.contract import (
     WorkflowDrafted,
     WorkflowEnabled,
     WorkflowPublished,
+    WorkflowRolledBack,
 )  # fmt: skip
+from services.workflows.views import reviewing, starting, values
 from services.workflows.views import tables as t
 
-catalogue = Projection("catalogue", version=1, tables=t.VIEWS)
+catalogue = Projection("catalogue", version=2, tables=t.VIEWS)
+catalogue.on(ScheduleTicked)(starting.ticked)
+catalogue.on(SecretStored)(values.secret_stored)
+catalogue.on(SecretDeleted)(values.secret_deleted)
+catalogue.on(VariableSet)(values.variable_set)
+catalogue.on(VariableDeleted)(values.variable_deleted)
 
 
 @catalogue.on(WorkflowDrafted)
@@ -60,6 +68,19 @@ async def saved(db: AsyncConnection, event: DraftSaved, recorded: Recorded) -> N
             bytes=event.bytes, saved_at=event.saved_at, saved_by=recorded.actor,
         )
     )  # fmt: skip
+    await reviewing.saved(db, event, recorded)
+
+
+@catalogue.on(ReviewRequested)
+async def requested(db: AsyncConnection, event: ReviewRequested, recorded: Recorded) -> None:
+    await _change(db, event.workflow_id, recorded)
+    await reviewing.requested(db, event, recorded)
+
+
+@catalogue.on(ReviewDecided)
+async def decided(db: AsyncConnection, event: ReviewDecided, recorded: Recorded) -> None:
+    await _change(db, event.workflow_id, recorded)
+    await reviewing.decided(db, event, recorded)
 
 
 @catalogue.on(WorkflowPublished)
@@ -69,66 +90,62 @@ async def published(db: AsyncConnection, event: WorkflowPublished, recorded: Rec
         db, event.workflow_id, recorded, published=event.workflow_version,
         published_at=event.published_at, labels=facts["labels"], triggers=facts["triggers"],
     )  # fmt: skip
-    # The text as it was saved stands in the draft, which nothing has changed since.
-    source = (
-        select(t.drafts.c.document)
-        .where(t.drafts.c.org == recorded.organization)
-        .where(t.drafts.c.workflow_id == event.workflow_id)
-        .where(t.drafts.c.version == event.draft_version)
-    )
     kept = (
         "workflow_id", "draft_version", "language", "media", "document", "document_digest",
         "bytes", "steps_count", "triggers", "connectors", "hosts", "secrets", "variables",
-        "labels", "note",
+        "labels", "callees", "note",
     )  # fmt: skip
     await db.execute(
         insert(t.versions).values(
             {name: facts[name] for name in kept}
             | {
                 "org": recorded.organization, "version": event.workflow_version,
-                "source": source.scalar_subquery(), "published_at": event.published_at,
+                "source": _source(event, recorded), "published_at": event.published_at,
                 "published_by": recorded.actor,
             }
         )
     )  # fmt: skip
-    await _hang_hooks(db, event, recorded)
+    await starting.published(db, event, recorded)
+    await reviewing.published(db, event, recorded)
 
 
-async def _hang_hooks(
-    db: AsyncConnection, event: WorkflowPublished, recorded: Recorded
-) -> None:  # fmt: skip
-    """The paths of the newest version, and no other, lead to this workflow."""
-    await db.execute(
-        delete(t.hooks)
-        .where(t.hooks.c.org == recorded.organization)
-        .where(t.hooks.c.workflow_id == event.workflow_id)
-    )
-    for trigger in event.triggers:
-        row = _hook(event, trigger)
-        statement = upsert(t.hooks).values(org=recorded.organization, path=trigger.path, **row)
-        await db.execute(statement.on_conflict_do_update(index_elements=["org", "path"], set_=row))
+def _source(event: WorkflowPublished, recorded: Recorded) -> Any:
+    """The text as it was saved: in the draft, or (rolled back) in the version it made before."""
+    where = [
+        select(each.c[name])
+        .where(each.c.org == recorded.organization)
+        .where(each.c.workflow_id == event.workflow_id)
+        .where(each.c[of] == event.draft_version)
+        .limit(1)
+        .scalar_subquery()
+        for each, name, of in (
+            (t.drafts, "document", "version"), (t.versions, "source", "draft_version"),
+        )
+    ]  # fmt: skip
+    return func.coalesce(*where)
 
 
-def _hook(event: WorkflowPublished, trigger: TriggerFact) -> dict[str, Any]:
-    return {
-        "workflow_id": event.workflow_id, "version": event.workflow_version,
-        "fact": trigger.model_dump(mode="json"), "published_at": event.published_at,
-    }  # fmt: skip
+@catalogue.on(WorkflowRolledBack)
+async def rolled_back(db: AsyncConnection, event: WorkflowRolledBack, recorded: Recorded) -> None:
+    await _change(db, event.workflow_id, recorded)
 
 
 @catalogue.on(WorkflowEnabled)
 async def enabled(db: AsyncConnection, event: WorkflowEnabled, recorded: Recorded) -> None:
     await _change(db, event.workflow_id, recorded, enabled=True)
+    await starting.begin(db, event.workflow_id, recorded)
 
 
 @catalogue.on(WorkflowDisabled)
 async def disabled(db: AsyncConnection, event: WorkflowDisabled, recorded: Recorded) -> None:
     await _change(db, event.workflow_id, recorded, enabled=False)
+    await starting.end(db, event.workflow_id, recorded)
 
 
 @catalogue.on(WorkflowArchived)
 async def archived(db: AsyncConnection, event: WorkflowArchived, recorded: Recorded) -> None:
     await _change(db, event.workflow_id, recorded, archived=True)
+    await starting.end(db, event.workflow_id, recorded)
 
 
 async def _change(
@@ -139,42 +156,4 @@ async def _change(
         .where(t.workflows.c.org == recorded.organization)
         .where(t.workflows.c.workflow_id == workflow_id)
         .values(stream_version=recorded.streamversion, **values)
-    )
-
-
-@catalogue.on(SecretStored)
-async def secret_stored(db: AsyncConnection, event: SecretStored, recorded: Recorded) -> None:
-    row = {"version": event.secret_version, "stored_at": event.stored_at}
-    statement = upsert(t.secrets).values(
-        org=recorded.organization, name=event.name, created_at=event.stored_at, **row
-    )
-    await db.execute(statement.on_conflict_do_update(index_elements=["org", "name"], set_=row))
-
-
-@catalogue.on(SecretDeleted)
-async def secret_deleted(db: AsyncConnection, event: SecretDeleted, recorded: Recorded) -> None:
-    await db.execute(
-        delete(t.secrets)
-        .where(t.secrets.c.org == recorded.organization)
-        .where(t.secrets.c.name == event.name)
-    )
-
-
-@catalogue.on(VariableSet)
-async def variable_set(db: AsyncConnection, event: VariableSet, recorded: Recorded) -> None:
-    row = {"version": event.variable_version, "value": event.value, "set_at": event.set_at}
-    statement = upsert(t.variables).values(
-        org=recorded.organization, name=event.name, created_at=event.set_at, **row
-    )
-    await db.execute(statement.on_conflict_do_update(index_elements=["org", "name"], set_=row))
-
-
-@catalogue.on(VariableDeleted)
-async def variable_deleted(
-    db: AsyncConnection, event: VariableDeleted, recorded: Recorded
-) -> None:  # fmt: skip
-    await db.execute(
-        delete(t.variables)
-        .where(t.variables.c.org == recorded.organization)
-        .where(t.variables.c.name == event.name)
     )

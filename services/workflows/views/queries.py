@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, String, and_, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.pages import PageQuery, seek
-from services.workflows.contract import FindTriggers, FindVersions, FindWorkflows
+from services.workflows.contract import FindReviews, FindTriggers, FindVersions, FindWorkflows
 from services.workflows.views import tables as t
 
 Rows = Sequence[Any]
@@ -62,30 +62,54 @@ def _labelled(label: str) -> ColumnElement[bool]:
 
 
 async def triggers(db: AsyncConnection, query: FindTriggers, of: Sequence[str]) -> Rows:
-    statement = select(
-        t.hooks, t.workflows.c.name, t.workflows.c.enabled, t.workflows.c.archived
-    ).join(t.workflows, _same(t.hooks))
+    """Triggers with their workflow's state, and of schedules the next instant and the last."""
+    due, last = t.schedules, t.ticks
+    statement = (
+        select(
+            t.triggers, t.workflows.c.name, t.workflows.c.enabled, t.workflows.c.archived,
+            due.c.next_at, last.c.due_at, last.c.decision, last.c.missed_count, last.c.decided_at,
+        )
+        .join(t.workflows, _same(t.triggers))
+        .outerjoin(due, and_(_of_trigger(due), due.c.version == t.triggers.c.version))
+        .outerjoin(last, _of_trigger(last))
+    )  # fmt: skip
     if query.workflow is not None:
-        statement = statement.where(t.hooks.c.workflow_id.in_(of))
-    page = seek(statement, query, t.hooks.c.published_at, t.hooks.c.path)
+        statement = statement.where(t.triggers.c.workflow_id.in_(of))
+    if query.kind is not None:
+        statement = statement.where(t.triggers.c.kind.in_(query.kind))
+    page = seek(statement, query, t.triggers.c.published_at, t.triggers.c.trigger)
     return (await db.execute(page)).all()
+
+
+def _of_trigger(table: Any) -> ColumnElement[bool]:
+    """The row of a schedule; other kinds have none."""
+    own = t.triggers.c
+    return and_(
+        own.kind == "schedule", table.c.org == own.org, table.c.workflow_id == own.workflow_id,
+        table.c.schedule == own.key,
+    )  # fmt: skip
+
+
+async def named(db: AsyncConnection, names: Sequence[str]) -> Rows:
+    """The workflows of these names, as far as they exist."""
+    return (await db.execute(select(t.workflows).where(t.workflows.c.name.in_(names)))).all()
 
 
 async def hook(db: AsyncConnection, path: str) -> Any:
     """A path with its workflow's state and the sealed secret that its calls are signed with."""
     secret = t.secret_values
     its_own = and_(
-        secret.c.org == t.hooks.c.org,
-        secret.c.name == func.json_extract_path_text(t.hooks.c.fact, "secret"),
+        secret.c.org == t.triggers.c.org,
+        secret.c.name == func.json_extract_path_text(t.triggers.c.fact, "secret"),
     )
     statement = (
         select(
-            t.hooks, t.workflows.c.enabled, t.workflows.c.archived,
+            t.triggers, t.workflows.c.enabled, t.workflows.c.archived,
             secret.c.version.label("secret_version"), secret.c.value.label("secret"),
         )
-        .join(t.workflows, _same(t.hooks))
+        .join(t.workflows, _same(t.triggers))
         .outerjoin(secret, its_own)
-        .where(t.hooks.c.path == path)
+        .where(t.triggers.c.path == path)
     )  # fmt: skip
     return (await db.execute(statement)).one_or_none()
 
@@ -120,3 +144,18 @@ async def secret_values(db: AsyncConnection, wanted: Sequence[str]) -> Rows:
         .order_by(t.secret_values.c.name)
     )
     return (await db.execute(statement)).all()
+
+
+async def review(db: AsyncConnection, review_id: str) -> Any:
+    found = await db.execute(select(t.reviews).where(t.reviews.c.review_id == review_id))
+    return found.one_or_none()
+
+
+async def reviews(db: AsyncConnection, query: FindReviews, of: Sequence[str]) -> Rows:
+    statement = select(t.reviews)
+    if query.workflow is not None:
+        statement = statement.where(t.reviews.c.workflow_id.in_(of))
+    if query.status is not None:
+        statement = statement.where(t.reviews.c.status.in_(query.status))
+    page = seek(statement, query, t.reviews.c.requested_at, t.reviews.c.review_id)
+    return (await db.execute(page)).all()

@@ -5,9 +5,13 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from services.workflows.contract import (
+    CalleeFact,
+    CalleeShown,
     DraftShown,
     HookFound,
+    ReviewShown,
     SecretShown,
+    TickShown,
     TriggerFact,
     TriggerFound,
     TriggerShown,
@@ -15,6 +19,8 @@ from services.workflows.contract import (
     VersionShown,
     WorkflowShown,
 )
+from services.workflows.domain.reviewing import AskReview, Covered, DecideReview
+from services.workflows.domain.state import Workflow
 
 
 class Shown(Protocol):
@@ -74,10 +80,21 @@ class Switched(Protocol):
 def trigger_shown(org: str, of: Switched, version: int, fact: TriggerFact) -> TriggerShown:
     return TriggerShown(
         workflow=of.workflow_id, workflow_name=of.name, version=version, kind=fact.kind,
-        id=fact.id, path=fact.path, address=f"/hooks/{org}/{fact.path}", scheme=fact.scheme,
-        secret=fact.secret, respond=fact.respond, timeout_s=fact.timeout_s,
+        id=fact.id, path=fact.path, address=fact.path and f"/hooks/{org}/{fact.path}",
+        scheme=fact.scheme, secret=fact.secret, respond=fact.respond, timeout_s=fact.timeout_s,
+        cron=fact.cron, timezone=fact.timezone, missed=fact.missed, event_type=fact.event_type,
         enabled=of.enabled, archived=of.archived,
     )  # fmt: skip
+
+
+def trigger_listed(org: str, row: Any) -> TriggerShown:
+    """With the times of a schedule."""
+    shown = trigger_shown(org, row, row.version, TriggerFact.model_validate(row.fact))
+    last = row.due_at and TickShown(
+        due_at=row.due_at, decision=row.decision, missed_count=row.missed_count,
+        decided_at=row.decided_at,
+    )  # fmt: skip
+    return shown.model_copy(update={"next_at": row.next_at, "last_tick": last})
 
 
 def draft_shown(row: Any, document: str) -> DraftShown:
@@ -92,7 +109,8 @@ def version_shown(row: Any, note: str | None, document: str | None = None) -> Ve
         workflow=row.workflow_id, version=row.version, draft_version=row.draft_version,
         language=row.language, media=row.media, size_bytes=row.bytes,
         steps_count=row.steps_count, connectors=row.connectors, hosts=row.hosts,
-        secrets=row.secrets, variables=row.variables, note=note,
+        secrets=row.secrets, variables=row.variables, callees=callees_shown(row.callees),
+        note=note,
         published_at=row.published_at, published_by=row.published_by, document=document,
     )  # fmt: skip
 
@@ -131,5 +149,44 @@ def trigger_found(row: Any, version: Any) -> TriggerFound:
         document=version.document, document_digest=version.document_digest,
         language=version.language, triggers=version.triggers, connectors=version.connectors,
         hosts=version.hosts, secrets=version.secrets, variables=version.variables,
-        labels=version.labels,
+        labels=version.labels, callees=version.callees,
     )  # fmt: skip
+
+
+def callees_shown(callees: Sequence[Any]) -> list[CalleeShown]:
+    facts = [CalleeFact.model_validate(callee) for callee in callees]
+    return [
+        CalleeShown(name=f.name, workflow=f.workflow_id, version=f.workflow_version) for f in facts
+    ]
+
+
+def review_shown(row: Any, note: str | None, comment: str | None) -> ReviewShown:
+    return ReviewShown(
+        id=row.review_id, workflow=row.workflow_id, workflow_name=row.workflow_name,
+        draft_version=row.draft_version, callees=callees_shown(row.callees), secrets=row.secrets,
+        variables=row.variables, status=row.status, note=note, requested_by=row.requested_by,
+        requested_at=row.requested_at, decided_by=row.decided_by, decided_at=row.decided_at,
+        comment=comment,
+    )  # fmt: skip
+
+
+def review_asked(state: Workflow, made: AskReview, note: str | None) -> ReviewShown:
+    """As it will be read; a repeated request gets the answer that was kept."""
+    assert state.review is not None
+    assert isinstance(made.covered, Covered)
+    return ReviewShown(
+        id=made.review_id, workflow=state.workflow_id, workflow_name=state.name,
+        draft_version=state.draft_version, callees=callees_shown(state.review.callees),
+        secrets=made.covered.secrets, variables=made.covered.variables, status="requested",
+        note=note, requested_by=made.by, requested_at=made.at, decided_by=None, decided_at=None,
+        comment=None,
+    )  # fmt: skip
+
+
+def review_decided(
+    row: Any, note: str | None, made: DecideReview, comment: str | None
+) -> ReviewShown:
+    before = review_shown(row, note, comment)
+    return before.model_copy(
+        update={"status": made.decision, "decided_by": made.by, "decided_at": made.at}
+    )

@@ -8,6 +8,7 @@ from libs.common.fields import (
     Actor,
     Bytes,
     Count,
+    CronLine,
     DataClass,
     Digest,
     Flag,
@@ -16,15 +17,23 @@ from libs.common.fields import (
     Moment,
     Name,
     OrganizationId,
+    ReviewId,
     SealedJson,
     SealedSecret,
     SealedText,
     Version,
     Word,
     WorkflowId,
+    ZoneName,
 )  # fmt: skip
 from libs.common.tables import column
-from services.workflows.contract import Media
+from services.workflows.contract import (
+    Decision,
+    Media,
+    Missed,
+    ReviewStatus,
+    TriggerKind,
+)
 
 metadata = MetaData()
 Labels = Annotated[dict[str, str], Meaning(DataClass.NONE, "labels, from a document")]
@@ -63,17 +72,50 @@ versions = Table(
     column("document_digest", Digest), column("bytes", Bytes), column("steps_count", Count),
     column("triggers", Facts), column("connectors", Facts), column("hosts", Hosts),
     column("secrets", Names), column("variables", Names), column("labels", Labels),
-    column("note", SealedText | None), column("published_at", Moment),
+    column("callees", Facts), column("note", SealedText | None), column("published_at", Moment),
     column("published_by", Actor),
 )  # fmt: skip
 
-hooks = Table(
-    "hooks", metadata,
-    key("org", OrganizationId), key("path", HttpPath), column("workflow_id", WorkflowId),
-    column("version", Version), column("fact", Fact),
-    column("published_at", Moment),
+# Of the newest version of each workflow; `trigger` is unique, `key` is so within the workflow.
+triggers = Table(
+    "triggers", metadata,
+    key("org", OrganizationId), key("trigger", Word), column("workflow_id", WorkflowId),
+    column("key", Word), column("kind", TriggerKind), column("path", HttpPath | None),
+    column("version", Version), column("fact", Fact), column("published_at", Moment),
 )  # fmt: skip
-Index("hooks_of_workflow", hooks.c.org, hooks.c.workflow_id)
+Index("triggers_of_workflow", triggers.c.org, triggers.c.workflow_id)
+Index("triggers_of_path", triggers.c.org, triggers.c.path)
+
+# What is due when. A version that another one followed has a row while instants before that are
+# owed, up to `until`.
+schedules = Table(
+    "schedules", metadata,
+    key("org", OrganizationId), key("workflow_id", WorkflowId), key("schedule", Word),
+    key("version", Version), column("cron", CronLine), column("timezone", ZoneName),
+    column("missed", Missed), column("next_at", Moment), column("until", Moment | None),
+)  # fmt: skip
+Index("schedules_due", schedules.c.next_at)
+
+# The last instant of each schedule that was decided; `stream_version` is the tick's.
+ticks = Table(
+    "ticks", metadata,
+    key("org", OrganizationId), key("workflow_id", WorkflowId), key("schedule", Word),
+    column("stream_version", Version), column("due_at", Moment), column("decision", Decision),
+    column("missed_count", Count), column("decided_at", Moment),
+)  # fmt: skip
+
+reviews = Table(
+    "reviews", metadata,
+    key("org", OrganizationId), key("review_id", ReviewId), column("workflow_id", WorkflowId),
+    column("workflow_name", Name), column("draft_version", Version),
+    column("document_digest", Digest), column("callees", Facts), column("secrets", Names),
+    column("variables", Names), column("status", ReviewStatus),
+    column("note", SealedText | None), column("requested_by", Actor),
+    column("requested_at", Moment), column("decided_by", Actor | None),
+    column("decided_at", Moment | None), column("comment", SealedText | None),
+)  # fmt: skip
+Index("reviews_requested", reviews.c.org, reviews.c.requested_at, reviews.c.review_id)
+Index("reviews_of_workflow", reviews.c.org, reviews.c.workflow_id)
 
 secrets = Table(
     "secrets", metadata,
@@ -87,7 +129,7 @@ variables = Table(
     column("value", SealedJson), column("created_at", Moment), column("set_at", Moment),
 )  # fmt: skip
 
-VIEWS = (workflows, drafts, versions, hooks, secrets, variables)
+VIEWS = (workflows, drafts, versions, triggers, schedules, ticks, reviews, secrets, variables)
 
 # Beside the log, written in the transaction of the decision: whose path it is, the sealed values
 # of secrets (None when deleted, so that a version is never given twice), and who uses them.

@@ -93,7 +93,7 @@ def execution(status: str) -> ExecutionShown:
         "mode": "live", "trigger": {"kind": "webhook", "call_id": "call_1", "path": "orders"},
         "labels": {}, "started_at": "2026-01-02T03:04:05Z", "ended_at": None, "duration_ms": None,
         "waiting_for": None, "due_at": None, "error": None, "cancel_requested": False,
-        "steps_count": 1, "effects_count": 0,
+        "steps_count": 1, "effects_count": 0, "queued_for": None, "rollback": None, "parent": None,
     })  # fmt: skip
 
 

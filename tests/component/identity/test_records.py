@@ -118,7 +118,7 @@ async def test_emptied_views_are_rebuilt_byte_for_byte(identity: Identity) -> No
     await identity.ask(note, "system:billing", organization=org)
     token = await identity.sign_in(ann)
     before = await everything_shown(identity, ann, org)
-    reader, _ = identity.parts.service.readers
+    reader = identity.parts.service.readers[0]
     head = identity.sql("select n from heads")[0][0]
     await reader.reset()
     assert await reader.reached(head, 10)

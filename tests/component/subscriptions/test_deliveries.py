@@ -52,7 +52,13 @@ async def test_what_is_sealed_never_leaves(world: Any) -> None:
         assert not {"input", "output", "values", "origin"} & {*got.json, *got.json["data"]}
     shown = await world.events()
     assert "neverseen" not in str(shown) and len(shown["data"]) == 3
-    assert shown["data"][0]["data"]["error"] == {"type": "boom", "path": None, "attempts": None}
+    assert shown["data"][0]["data"]["error"] == {
+        "type": "boom",
+        "path": None,
+        "attempts": None,
+        "status": None,
+        "also": [],
+    }
 
 
 async def test_a_receiver_that_fails_and_hangs_gets_all_in_order_and_delays_nobody(

@@ -11,6 +11,7 @@ import pytest
 from nats.js.errors import NotFoundError
 from tests_support.servers import Servers
 
+from libs.common import ids
 from libs.common.bus import Answered
 from libs.common.messages import Ask, Meta
 from libs.common.service import Service
@@ -19,7 +20,15 @@ from services.workflows.app import SCHEMA, build
 from services.workflows.contract import DraftWorkflow, PublishWorkflow, SaveDraft, StoreSecret
 
 ALL = frozenset(
-    ("workflows:read", "workflows:edit", "workflows:publish", "secrets:manage", "triggers:read")
+    (
+        "workflows:read",
+        "workflows:edit",
+        "workflows:publish",
+        "workflows:review",
+        "secrets:manage",
+        "triggers:read",
+        "organizations:manage",
+    )
 )
 ORG = "org_one"
 
@@ -47,6 +56,20 @@ class Workflows:
 
     async def store(self, name: str, value: str, org: str = ORG) -> Answered:
         return await self.ask(StoreSecret.model_validate({"name": name, "value": value}), org)
+
+    async def missed(self, name: str, minutes: int) -> None:
+        """As if nobody had looked at a workflow's schedule for so long."""
+        workflow_id = ids.derived("wf", ORG, name)
+        self.sql(
+            f"update schedules set next_at = date_trunc('minute', now())"
+            f" - interval '{minutes} minutes' where workflow_id = '{workflow_id}' returning 1"
+        )
+        self.service.store.appended()
+
+    async def seen(self) -> None:
+        """Waits until the views show what was committed."""
+        ((head,),) = self.sql("select n from heads")
+        assert await self.service.readers[0].reached(head, 15)
 
     def sql(self, statement: str) -> Sequence[tuple[Any, ...]]:
         name = self.service.database.name

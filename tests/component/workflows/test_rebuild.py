@@ -4,15 +4,17 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests_support.workflow_texts import hello, hook
+from tests_support.workflow_texts import calling, hello, hook, scheduled
 
 from libs.common.testing import eventually
 from services.workflows.contract import (
     ArchiveWorkflow,
+    CompareVersions,
     DeleteSecret,
     DisableWorkflow,
     FindDraft,
     FindHook,
+    FindReviews,
     FindSecrets,
     FindTrigger,
     FindTriggers,
@@ -21,6 +23,8 @@ from services.workflows.contract import (
     FindVersions,
     FindWorkflow,
     FindWorkflows,
+    RequestReview,
+    RollBackWorkflow,
     SetVariable,
 )
 from services.workflows.views.tables import VIEWS
@@ -45,15 +49,35 @@ async def a_history(workflows: Any) -> None:
     await workflows.ask(ArchiveWorkflow(workflow="gone"))
     await workflows.draft(hook("heir", "left"))
     await workflows.publish("heir", 1)
+    await workflows.draft(calling("caller", "hello", "orders"))
+    await workflows.ask(RequestReview(workflow="caller", draft_version=1, note="please"))
+    await workflows.publish("caller", 2)
+    await workflows.ask(RollBackWorkflow(workflow="hello", version=1))
+    await ticking(workflows)
+
+
+async def ticking(workflows: Any) -> None:
+    """A schedule with a tick, and another one that never was due."""
+    for name, cron in (("often", "* * * * *"), ("seldom", "0 0 29 2 *")):
+        await workflows.draft(scheduled(name, cron))
+        await workflows.publish(name, 1)
+    await workflows.missed("often", 3)
+
+    async def last() -> Any:
+        found = (await workflows.ask(FindTriggers(workflow=["often"]))).value["data"]
+        return found[0]["last_tick"]
+
+    await eventually(last, lambda tick: tick is not None)
 
 
 def questions() -> list[Any]:
-    names = ("hello", "orders", "gone", "heir")
+    names = ("hello", "orders", "gone", "heir", "caller")
     both: Any = ["draft", "published"]
     return [
         FindWorkflows(), FindWorkflows(order="asc", limit=2), FindTriggers(), FindSecrets(),
         FindVariables(), FindVersion(workflow="hello", version=1), FindHook(path="orders"),
         FindHook(path="left"), FindHook(path="none"), FindTrigger(path="left"),
+        FindTrigger(workflow="caller"), FindReviews(), CompareVersions(workflow="hello", version=3),
         *[FindWorkflow(workflow=name, expand=both) for name in names],
         *[FindDraft(workflow=name) for name in names],
         *[FindVersions(workflow=name) for name in names],

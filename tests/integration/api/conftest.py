@@ -18,7 +18,10 @@ def _kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept[World]]:
         with receiving(echo) as receiver:
             stack = Stack(
                 tmp_path_factory.mktemp("stack") / "data", [receiver.pair],
-                {"TROTH_DELIVERY_SWEEP_S": "0.5", "TROTH_TEST_BCRYPT_ROUNDS": "4"},
+                {
+                    "TROTH_DELIVERY_SWEEP_S": "0.5", "TROTH_TEST_BCRYPT_ROUNDS": "4",
+                    "TROTH_STREAM_HEARTBEAT_S": "1",
+                },
             )  # fmt: skip
             try:
                 stack.start()

@@ -7,70 +7,18 @@ from typing import Any
 
 import httpx
 import pytest
-from tests_support.api import MERGE, YAML, Api, Operation
+from tests_support.api import MERGE, YAML
+from tests_support.posts import Made, new, requests_of
 from tests_support.stack import until
-from tests_support.walk import good_body
-from tests_support.world import PASSWORD, SIGN_UP, World, greeter
-
-Made = tuple[Api, str, dict[str, Any], dict[str, Any]]
-"""Who asks, the path, the good request, and one with another body."""
+from tests_support.world import World, greeter
 
 # Its answer is a question's: nothing happens, so there is nothing to happen twice.
-WITHOUT_EFFECT = {"check-document"}
+WITHOUT_EFFECT = {"check-document", "replay-golden", "test-draft"}
 ONCE = {"set-up-instance"}  # works once in the life of an installation: see test_problem_codes
 
 
 def posts(world: World) -> list[str]:
     return [op.id for op in world.document.operations if op.method == "POST"]
-
-
-def new(word: str) -> str:
-    return f"{word}-{secrets.token_hex(3)}"
-
-
-def requests_of(world: World, op: Operation) -> Made:
-    """A request that has an effect, on new things where one can be had only once."""
-    home, api = world.home, world.home.owner
-    path = home.path(op)
-    match op.id:
-        case "register-person":
-            api = Api(world.public.base, world.document)
-            good = SIGN_UP | {"name": "Once", "email": f"{new('once')}@example.com"}
-            return api, path, {"json": good}, {"json": good | {"name": "Twice"}}
-        case "open-session":
-            api, person = Api(world.public.base, world.document), world.person("opens")
-            good = {"email": person.email, "password": PASSWORD, "as": "token"}
-            return api, path, {"json": good}, {"json": good | {"as": "cookie"}}
-        case "add-member":
-            good = {"email": world.person("joins").email, "role": "viewer"}
-            return api, path, {"json": good}, {"json": good | {"role": "runner"}}
-        case "invite-person":
-            good = {"email": f"{new('invited')}@example.com", "role": "viewer"}
-            return api, path, {"json": good}, {"json": good | {"role": "runner"}}
-        case "found-organization":
-            founder = world.person("founds")
-            return founder, path, {"json": {"name": "Once"}}, {"json": {"name": "Twice"}}
-        case "create-api-key" | "create-subscription" | "start-execution":
-            good, other = good_body(op, world), {"create-api-key": {"name": "other"},
-                "create-subscription": {"types": ["billing.event.*"]},
-                "start-execution": {"input": {"who": "other"}}}  # fmt: skip
-            return api, path, {"json": good}, {"json": good | other[op.id]}
-        case "cancel-execution":
-            return api, path, {"json": {"reason": "a"}}, {"json": {"reason": "b"}}
-        case "draft-workflow" | "check-document":
-            good, other = (
-                {"content": greeter(new("once")).encode(), "headers": {"Content-Type": YAML}}
-                for _ in range(2)
-            )
-            return api, path, good, other
-        case "publish-workflow" | "archive-workflow" | "disable-workflow" | "enable-workflow":
-            made = api.post("/v1/workflows", content=greeter(new("once")).encode(),
-                            headers={"Content-Type": YAML})  # fmt: skip
-            path = home.path(op, workflow=made["id"])
-            if op.id == "publish-workflow":
-                good = {"draft_version": 1}
-                return api, path, {"json": good}, {"json": good | {"note": "other"}}
-    return api, path, {}, {"json": {}}
 
 
 def send(made: Made, key: str, other: bool = False) -> httpx.Response:
@@ -91,12 +39,17 @@ def without_secrets(value: Any) -> Any:
 
 
 POSTS = [
-    "add-member", "archive-workflow", "cancel-execution", "create-api-key",
-    "create-subscription", "disable-workflow", "draft-workflow", "enable-subscription",
-    "enable-workflow", "found-organization", "invite-person", "make-sign-in-link",
+    "add-member", "approve-approval", "approve-review", "archive-workflow", "cancel-execution",
+    "cancel-executions", "cancel-operation", "pause-execution", "pause-executions",
+    "reject-approval", "resend-calls", "resume-execution", "resume-executions", "create-api-key",
+    "create-subscription", "disable-workflow", "draft-workflow", "emit-event",
+    "enable-subscription", "enable-workflow", "export-executions", "found-organization",
+    "invite-person", "make-sign-in-link",
     "open-session", "publish-workflow",
-    "read-notification", "register-person", "resend-call", "resend-delivery", "rotate-secret",
-    "start-execution", "test-subscription",
+    "read-notification", "register-person", "reject-review", "request-review", "resend-call",
+    "resend-delivery", "roll-back-workflow", "rotate-secret",
+    "start-execution", "test-subscription", "replay-execution", "replay-executions",
+    "migrate-execution", "run-draft", "try-step",
 ]  # fmt: skip
 
 

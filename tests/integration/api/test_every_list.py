@@ -8,7 +8,7 @@ import pytest
 from tests_support.api import YAML, Api, Operation
 from tests_support.stack import until
 from tests_support.walk import Findings, caller
-from tests_support.world import World, greeter
+from tests_support.world import World, asked, greeter
 
 ROWS = 4
 
@@ -114,10 +114,19 @@ def adders(world: World) -> dict[str, Callable[[int], Any]]:
     def variable(n: int) -> None:
         api.put(f"/v1/variables/v-{n}", {"value": n})
 
+    def review(n: int) -> None:
+        made = workflow(api, f"review-{n}")
+        api.post(f"/v1/workflows/{made['id']}/reviews", {"draft_version": 1})
+
     def invite(n: int) -> None:
         api.post("/v1/invitations", {"email": f"i-{n}@example.com", "role": "viewer"})
 
     return {
+        "find-approvals": lambda n: asked(api, ids["asks"]),
+        "find-operations": lambda n: api.post(
+            "/v1/executions/cancel", {"filter": {"label": ["team:nobody"]}}
+        ),
+        "find-reviews": review,
         "find-invitations": invite,
         "find-api-keys": lambda n: api.post(
             "/v1/api-keys", {"name": str(n), "scopes": ["members:read"]}
@@ -150,7 +159,8 @@ def numbers() -> Iterator[int]:
 ADDED = [
     "find-api-keys", "find-workflows", "find-versions", "find-members", "find-secrets",
     "find-variables", "find-subscriptions", "find-executions", "find-calls", "find-entries",
-    "find-events", "find-deliveries", "find-invitations",
+    "find-events", "find-deliveries", "find-reviews", "find-approvals", "find-operations",
+    "find-invitations",
 ]  # fmt: skip
 
 
@@ -196,7 +206,8 @@ def stable(row: dict[str, Any]) -> str:
 
 STATIC = [
     "find-plans", "list-connectors", "find-event-types", "usage-in-period", "find-timeline",
-    "find-notifications", "find-triggers", "find-organizations",
+    "find-notifications", "find-triggers", "find-organizations", "find-effects",
+    "find-operation-result",
 ]  # fmt: skip
 
 

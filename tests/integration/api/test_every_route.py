@@ -160,7 +160,9 @@ def test_an_unknown_parameter_is_refused_with_what_was_meant(world: World) -> No
             near = f"{known[0]}x" if known else "limitx"
             with findings.at(op.id):
                 answer = caller(op, world).ask(
-                    op.method, f"{world.home.path(op)}?{near}=1", **content(op, world)
+                    op.method,
+                    f"{world.home.path(op)}{'&' if op.needed else '?'}{near}=1",
+                    **content(op, world),
                 )
                 (error,) = is_problem(answer, 400, "unknown-parameter")["errors"]
                 assert error["pointer"] == f"?{near}"

@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 from tests_support.api import JSON, MERGE, YAML, Api
+from tests_support.marks import SENT, controlled
 from tests_support.stack import OWNERS, Stack, until
 from tests_support.traces_of import Hit, forms, in_bytes, in_files, in_tables
 from tests_support.world import MARK, OPERATOR, World
@@ -18,34 +19,6 @@ from services.gateway.app import FILES
 from services.gateway.routing import know
 
 PROTECTED = (DataClass.DIRECT, DataClass.FREE_TEXT, DataClass.SPECIAL, DataClass.SECRET)
-SENT = {
-    # by `settle_in`: the operator, with marks in all that a person says
-    "set-up-instance": {"name", "email", "password", "organization", "token"},
-    "register-person": {"name", "email", "password", "invitation"},
-    "open-session": {"email", "password"},
-    "add-member": {"email"},
-    "invite-person": {"email"},
-    "found-organization": {"name"},
-    "create-api-key": {"name"},
-    "publish-workflow": {"note"},
-    "store-secret": {"value"},
-    "set-variable": {"value"},
-    "find-executions": {"key"},
-    "cancel-execution": {"reason"},
-    "start-execution": {"input"},
-    "create-subscription": {"url"},
-    "change-subscription": {"url"},
-    "setup-form": {"token"},
-    "join-form": {"token"},
-    "sign-in-by-link": {"token"},
-    "draft-workflow": {"document"},
-    "save-draft": {"document"},
-    "check-document": {"document"},
-    "sign-in-by-form": {"document"},
-    "sign-out-by-form": {"document"},
-    "setup-by-form": {"document"},
-    "join-by-form": {"document"},
-}
 DOCUMENT = f"""troth: 1
 name: NAME
 title: "{MARK} title"
@@ -112,6 +85,22 @@ def publish(api: Api, name: str, document: str) -> dict[str, Any]:
     return api.post(f"/v1/workflows/{made['id']}/publish", body)
 
 
+def reviewed(world: World, name: str) -> None:
+    """Marks in what is said about a draft, and in why a version came back."""
+    api, path = world.home.owner, f"/v1/workflows/{name}"
+    for verb in ("reject", "approve"):
+        tag = api.ask("GET", f"{path}/draft").headers["etag"]
+        text = f"{DOCUMENT.replace('NAME', name)}# {MARK} {verb}\n".encode()
+        headers = {"content-type": YAML, "If-Match": tag}
+        saved = api.ask("PUT", f"{path}/draft", content=text, headers=headers)
+        version = int(saved.headers["etag"].strip('"'))
+        asked = api.post(f"{path}/reviews", {"draft_version": version, "note": f"{MARK} note"})
+        member = world.member("marks", "builder")
+        member.post(f"/v1/reviews/{asked['id']}/{verb}", {"comment": f"{MARK} comment"})
+    api.post(f"{path}/publish", {"draft_version": version})
+    api.post(f"{path}/rollback", {"version": 1, "note": f"{MARK} note"})
+
+
 def say_everything(world: World) -> None:
     """Marks in every protected field, in what hooks bring, and in what executions make of it."""
     api, name = world.home.owner, f"mark{secrets.token_hex(3)}"
@@ -123,6 +112,7 @@ def say_everything(world: World) -> None:
     api.put(f"/v1/variables/{name}url", {"value": url})
     subscribe(api, world)
     publish(api, name, DOCUMENT)
+    reviewed(world, name)
     answer = until(lambda: called(world, name))
     assert MARK in answer.json()["result"], "the mark went through the whole execution"
     api.post(f"/v1/workflows/{name}/executions", {"input": {"x": f"{MARK} input"}},
@@ -139,6 +129,7 @@ def say_everything(world: World) -> None:
     api.post(f"/v1/executions/{ended['execution']}/cancel", cancel,
              headers={"Idempotency-Key": secrets.token_hex(8)})  # fmt: skip
     api.get(f"/v1/executions?key={MARK}")
+    controlled(world)
     refused_calls(world, name)
 
 

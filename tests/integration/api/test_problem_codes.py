@@ -1,17 +1,23 @@
 """Every code of a problem is met here as a caller meets it, or it says why it can't be."""
 
 import pytest
-from tests_support import meetings_of_parts  # noqa: F401 - registers the rest
+from tests_support import (  # noqa: F401 - registers the rest
+    meetings_of_executions,
+    meetings_of_parts,
+    meetings_of_reviews,
+)
 from tests_support.meetings import MEETS
 from tests_support.world import World
 
 from services.gateway.catalogue import CATALOGUE
 
 NOT_HERE = {
+    "export-too-large": "more than its limit: tests/component/executor/test_exporting.py",
+    "operation-running": "a result that is asked for too early: test_operations.py",
+    "too-many-streams": "test_streams.py, with as many as are allowed",
+    "event-loop": "nine events in a row: tests/component/executor/test_event_triggers.py",
     "plan-lacks-feature": "no plan holds a feature back yet",
-    "not-compatible": "comes with migrating executions",
-    "already-decided": "comes with approvals",
-    "execution-ended": "cancelling answers 200 with what it became; pause and resume come later",
+    "execution-running": "while a process holds it: tests/component/executor/test_replay.py",
     "sign-up-closed": "a setting of the installation: tests/component/identity/test_sign_in.py",
     "invitation-needed": "a setting of the installation: test_invitations.py of identity",
     "invitation-expired": "after seven days: tests/unit/identity/test_invitations.py",

@@ -18,7 +18,7 @@ def test_every_document_passes_the_checker_without_a_warning():
 
 def test_each_document_listens_at_its_own_name():
     found = [check(read_document(text, "yaml")).document for text in documents.texts()]
-    names = [(doc.name, [t.path for t in doc.triggers]) for doc in found if doc is not None]
+    names = [(doc.name, [t.path for t in doc.webhooks]) for doc in found if doc is not None]
     assert names == [
         (name, [name]) for name in ("bench-answer", "bench-burst", "bench-loop", "bench-waiting")
     ]

@@ -69,6 +69,12 @@ def test_a_connection_that_breaks_counts_as_no_answer():
     assert done.statuses == {0: 2}
 
 
+def test_bodies_of_one_status_come_back_when_they_are_asked_for():
+    assert drive_against(Server(), requests=["a."], connections=2, count=3).bodies == []
+    done = drive_against(Server(torn=True), requests=["a."], connections=2, count=3, keeps=200)
+    assert done.bodies == ["ok"] * 3
+
+
 def test_a_load_of_some_time_ends():
     done = drive_against(Server(), requests=["a."], connections=2, seconds=0.05)
     assert done.answered >= 2

@@ -6,8 +6,11 @@ import pytest
 
 from cli.init import TEMPLATE
 from libs.language.check import HTTP_REQUEST, Known, check, explain
+from libs.language.check_kinds import STEP_KINDS
+from libs.language.check_triggers import TRIGGER_KINDS
 from libs.language.source import read_document
 
+SETTINGS = ("concurrency", "debounce", "rate", "priority", "budget", "timeout")
 EXAMPLES = Path(__file__).parents[3] / "examples"
 KNOWN = Known(
     connectors={HTTP_REQUEST.name: HTTP_REQUEST},
@@ -17,11 +20,26 @@ KNOWN = Known(
 )
 
 
-def test_there_are_five_examples():
-    assert sorted(file.name for file in EXAMPLES.iterdir()) == [
-        "dependency-review.yaml", "fan-out.yaml", "hello.yaml", "import-two-steps.yaml",
-        "nightly-report.yaml",
-    ]  # fmt: skip
+def documents():
+    return [read_document(file.read_text(), "yaml").value for file in EXAMPLES.glob("*.yaml")]
+
+
+def keys_in(value):
+    """Every key, however deep."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield key
+            yield from keys_in(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from keys_in(inner)
+
+
+@pytest.mark.parametrize("key", [
+    *STEP_KINDS, *TRIGGER_KINDS, *SETTINGS, "undo", "on_error", "tests", "retry", "detached",
+])  # fmt: skip
+def test_every_block_trigger_and_setting_is_in_an_example(key):
+    assert any(key in keys_in(document) for document in documents())
 
 
 @pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.yaml")), ids=lambda file: file.stem)

@@ -13,7 +13,7 @@ LINT = Path(sys.executable).with_name("lint-imports")
 PLANTED = [
     ("services/workflows/contract/answers.py", "import services.workflows.app",
      "A service is read from the contract upwards"),
-    ("services/executor/interpret.py", "import services.executor.engine",
+    ("services/executor/walk.py", "import services.executor.engine",
      "The executor is read from the contract upwards"),
     ("services/audit/views.py", "import services.billing.domain",
      "Services meet only in contracts"),

@@ -7,7 +7,7 @@ import pytest
 from libs.common.decider import given
 from libs.common.errors import NotFound
 from libs.common.messages import Event
-from libs.language.document import Retry
+from libs.language.steps import Retry
 from services.executor.contract import (
     CancelRequested,
     EffectBegan,
@@ -15,7 +15,8 @@ from services.executor.contract import (
     ExecutionStarted,
     WaitBegan,
 )  # fmt: skip
-from services.executor.domain import Cancel, Going, StepFailed, execution, retry_plan
+from services.executor.domain import Cancel, Going, execution
+from services.executor.failure import StepFailed, retry_plan
 from services.executor.masking import masked
 from tools.examples import example
 

@@ -1,5 +1,6 @@
 """The walk over a document: what was recorded is taken, what was not is done, once and in order."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -7,8 +8,10 @@ import pytest
 
 from libs.language import ExpressionWorker, format_rfc3339
 from libs.language.check import parse
-from services.executor.domain import StepFailed
-from services.executor.interpret import MISSING, Parked, Walk, pure
+from libs.language.steps import WaitStep
+from services.executor.failure import StepFailed
+from services.executor.host import LAST_THINGS, MISSING, Cut, Parked, pure
+from services.executor.walk import Walk
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
@@ -22,6 +25,9 @@ class Paper:
         self.effects: list[str] = []
         self.waits: dict[str, datetime] = {}
         self.failing: dict[str, StepFailed] = {}
+        self.pages: dict[str, Any] = {}
+        self.undone: list[Any] = []
+        self.cut = False
         self.at_once = self.most = 0
         self._worker = ExpressionWorker()
 
@@ -37,9 +43,24 @@ class Paper:
     async def note(self, path: str, kind: str, since: datetime, value: Any) -> None:
         self.noted.append((path, kind, value))
 
-    async def effect(self, step: Any, path: str, scope: Any) -> Any:
-        import asyncio
+    leaving = False
 
+    def may_begin(self) -> None:
+        if self.cut and not LAST_THINGS.get():
+            raise Cut
+
+    async def page(self, pages: Any, path: str, scope: Any) -> Any:
+        if path in self.known:
+            return self.known[path]
+        self.effects.append(path)
+        return self.pages[path]
+
+    async def undo(self, within: Any) -> None:
+        self.undone.append(within)
+
+    async def act(self, step: Any, path: str, scope: Any) -> Any:
+        if isinstance(step, WaitStep):
+            raise Parked(self.waits.get(path, NOW + timedelta(days=30)))
         self.effects.append(path)
         self.at_once += 1
         self.most = max(self.most, self.at_once)
@@ -48,9 +69,6 @@ class Paper:
         if path in self.failing:
             raise self.failing[path]
         return {"status": 200, "json": {"path": path}}
-
-    async def wait(self, step: Any, path: str, scope: Any) -> Any:
-        raise Parked(self.waits.get(path, NOW + timedelta(days=30)))
 
 
 def document(steps: list[Any], output: Any = None) -> Any:

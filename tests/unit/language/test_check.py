@@ -4,16 +4,16 @@ import textwrap
 
 import pytest
 
-from libs.language.check import HTTP_REQUEST, Checked, Known, Problem, check, explain
+from libs.language.check import Checked, Known, Problem, check, explain
 from libs.language.source import SourceError, read_document
+from tests.unit.language.judging import KNOWN, judged
 
-KNOWN = Known(connectors={"http-request@1": HTTP_REQUEST})
 SET = "steps: [{id: a, set: {x: 1}}]\n"
 
 
 def checked(text: str, known: Known = KNOWN) -> Checked:
     whole = f"troth: 1\nname: case\n{textwrap.dedent(text)}"
-    return check(read_document(whole, "yaml"), known=known)
+    return judged(whole, known)
 
 
 def only(problems: list[Problem]) -> Problem:

@@ -4,10 +4,9 @@ import textwrap
 
 import pytest
 
-from libs.language.check import HTTP_REQUEST, Checked, Known, check
-from libs.language.source import read_document
+from libs.language.check import Checked
+from tests.unit.language.judging import judged
 
-KNOWN = Known(connectors={"http-request@1": HTTP_REQUEST})
 HEAD = """\
 troth: 1
 name: case
@@ -24,7 +23,7 @@ input:
 
 def checked(steps: str, rest: str = "") -> Checked:
     text = f"{HEAD}{rest}steps:\n{textwrap.indent(textwrap.dedent(steps), '  ')}"
-    return check(read_document(text, "yaml"), known=KNOWN)
+    return judged(text)
 
 
 CASES: list[tuple[str, str, set[str]]] = [

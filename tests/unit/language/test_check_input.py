@@ -64,6 +64,7 @@ REFUSED = [
     ("an unknown keyword", {"requird": ["a"]}, "unknown-key"),
     ("an unknown type", {"type": "strin"}, "schema-invalid"),
     ("a number as schema", {"properties": {"a": 3}}, "schema-invalid"),
+    ("properties that are none", {"properties": True}, "schema-invalid"),
     ("look-around", {"pattern": "(?=a)"}, "schema-pattern"),
     ("a back-reference", {"properties": {"a": {"pattern": r"(a)\1"}}}, "schema-pattern"),
     ("a pattern that explodes when compiled", {"pattern": "(a{1000}){1000}"}, "schema-pattern"),

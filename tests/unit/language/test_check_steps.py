@@ -4,25 +4,20 @@ import textwrap
 
 import pytest
 
-from libs.language.check import HTTP_REQUEST, Checked, Known, Problem, check
-from libs.language.source import read_document
+from libs.language.check import Checked, Known, Problem
+from tests.unit.language.judging import KNOWN, judged, rules
 
-KNOWN = Known(connectors={"http-request@1": HTTP_REQUEST})
 SET = "steps: [{id: a, set: {x: 1}}]\n"
 
 
 def checked(text: str, known: Known = KNOWN) -> Checked:
     whole = f"troth: 1\nname: case\n{textwrap.dedent(text)}"
-    return check(read_document(whole, "yaml"), known=known)
+    return judged(whole, known)
 
 
 def only(problems: list[Problem]) -> Problem:
     assert len(problems) == 1, problems
     return problems[0]
-
-
-def rules(found: Checked) -> set[str]:
-    return {problem.rule for problem in found.problems}
 
 
 @pytest.mark.parametrize(

@@ -5,17 +5,9 @@ import json
 import pytest
 
 from libs.language.check import HTTP_REQUEST, DocumentError, Known, check, parse
-from libs.language.document import (
-    ChooseStep,
-    Document,
-    ForEachStep,
-    Retry,
-    SetStep,
-    UsesStep,
-    WaitStep,
-    WebhookTrigger,
-)
+from libs.language.document import Document, WebhookTrigger
 from libs.language.source import read_document
+from libs.language.steps import ChooseStep, ForEachStep, Retry, SetStep, UsesStep, WaitStep
 
 TEXT = """\
 troth: 1
@@ -195,7 +187,7 @@ def test_a_published_version_may_use_a_connector_that_nobody_knows_any_more():
 
 def test_what_never_passed_a_check_is_not_run():
     with pytest.raises(DocumentError, match="comes-later"):
-        parse({"troth": 1, "name": "a", "steps": [{"id": "s", "python": "return 1"}]})
+        parse({"troth": 1, "name": "a", "steps": [{"id": "s", "agent": {}}]})
 
 
 def test_a_document_cannot_be_changed(document):

@@ -8,17 +8,17 @@ import msgspec
 import pytest
 
 from libs.common import ids
+from libs.common.envelope import public_event, subject_of
 from libs.common.fields import DataClass, bare_fields, meaning_of
 from libs.common.grants import GRANTS
 from libs.common.messages import Message, Recorded
+from libs.common.shapes import plain_fields, public_data, public_types, shape_of
 from services.executor.contract import ExecutionFinished, ExecutionProgressed
 from services.identity.contract import OrganizationFounded
 from services.subscriptions import contract
 from services.subscriptions.catalogue import find_event_types, show
 from services.subscriptions.contract import FindEventTypes, TestSent
-from services.subscriptions.envelope import public_event, subject_of
 from services.subscriptions.matching import type_matches, where_matches
-from services.subscriptions.shapes import plain_fields, public_data, public_types, shape_of
 from services.subscriptions.subscribers import INBOXES
 
 TYPES = list(public_types().values())

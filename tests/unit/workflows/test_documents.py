@@ -11,7 +11,6 @@ from libs.language.check import parse
 from services.workflows import contract
 from services.workflows.contract import ConnectorFact, Media, WorkflowInvalid
 from services.workflows.domain import documents
-from services.workflows.domain.workflow import Facts
 
 KNOWN = documents.known(frozenset({"api"}), frozenset({"mail"}), publishing=True)
 
@@ -35,8 +34,9 @@ def test_the_facts_of_a_document_are_what_others_need() -> None:
         'steps:\n  - id: send\n    uses: http-request@1\n'
         '    with: {url: "https://api.example/x", headers: {a: "${{ secret.api }}"}}\n',
     )  # fmt: skip
-    facts = documents.publishable(examine(text), "sealed", 10)
-    assert isinstance(facts, Facts), facts
+    document = examine(text).checked.document
+    assert document is not None
+    facts = documents.facts(document, "sealed", [])
     assert (facts.secrets, facts.variables, facts.hosts) == (["api"], ["mail"], ["api.example"])
     assert facts.connectors == [ConnectorFact(type="http-request", version=1)]
     assert facts.labels == {"team": "red"}
@@ -46,7 +46,7 @@ def test_the_facts_of_a_document_are_what_others_need() -> None:
 
 def test_the_canonical_document_is_what_the_executor_parses() -> None:
     value = msgspec.json.decode(documents.canonical(examine(hook("orders", "orders"))))
-    assert parse(value).triggers[0].path == "orders"
+    assert parse(value).webhooks[0].path == "orders"
 
 
 def test_a_draft_with_problems_still_says_which_secrets_it_names() -> None:
@@ -74,9 +74,8 @@ def test_a_document_without_a_name_is_not_kept(text: str) -> None:
 
 
 def test_a_document_that_grows_too_large_as_json_is_not_published() -> None:
-    problems = documents.publishable(examine(hello()), "sealed", 600_000)
-    assert isinstance(problems, list)
-    assert problems[0].rule == "too-large"
+    assert documents.unpublishable(examine(hello()), 10) == []
+    assert [p.rule for p in documents.unpublishable(examine(hello()), 600_000)] == ["too-large"]
 
 
 def test_an_opinion_is_given_on_anything() -> None:

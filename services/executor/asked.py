@@ -1,0 +1,164 @@
+"""Approvals as a read model: who is asked for what, and what was decided."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Index, Table, false, or_, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from libs.common.fields import (
+    ApprovalId,
+    Count,
+    ExecutionId,
+    Flag,
+    Moment,
+    OrganizationId,
+    PlainJson,
+    SealedJson,
+    SealedText,
+    StepPath,
+    Version,
+    Word,
+    WorkflowId,
+)
+from libs.common.messages import Meta, Recorded
+from libs.common.pages import seek
+from libs.common.tables import column
+from services.executor.contract import (
+    ApprovalDecided,
+    ApprovalExpired,
+    ApprovalRequested,
+    ExecutionFinished,
+    FindApprovals,
+    RollbackBegan,
+)
+from services.executor.tables import metadata
+
+approvals = Table(
+    "approvals",
+    metadata,
+    column("approval", ApprovalId, primary_key=True),
+    column("org", OrganizationId),
+    column("execution", ExecutionId),
+    column("workflow", WorkflowId),
+    column("version", Version),
+    column("step", StepPath),
+    column("status", Word),
+    column("by", PlainJson),
+    column("quorum", Count),
+    column("decisions", PlainJson),
+    column("message", SealedText),
+    column("input", SealedJson | None),
+    column("editable", Flag),
+    column("not_the_starter", Flag),
+    column("requested_at", Moment),
+    column("due_at", Moment | None),
+    column("ended_at", Moment | None),
+    Index("approvals_newest", "org", "requested_at", "approval"),
+    Index("approvals_pending", "execution", postgresql_where=text("status = 'pending'")),
+)
+# An execution that asked somebody has at least these before its end: start, question, wait.
+BEFORE_THE_END = 3
+ENDING = (ExecutionFinished.type, RollbackBegan.type)
+
+
+async def keep(connection: AsyncConnection, events: Sequence[Recorded], known: Any) -> None:
+    """`known` says workflow and version of an execution, by its id."""
+    ended: dict[str, Any] = {}
+    for one in events:
+        if one.type == ApprovalRequested.type:
+            await connection.execute(approvals.insert().values(_row(one, known)))
+        elif one.type == ApprovalDecided.type:
+            await _decided(connection, one)
+        elif one.type == ApprovalExpired.type:
+            await _close(connection, approvals.c.approval == one.json()["approval_id"], one,
+                         "timed-out")  # fmt: skip
+        elif one.type in ENDING and one.streamversion > BEFORE_THE_END:
+            ended.setdefault(_execution(one), one.time)
+    if ended:
+        rows = [{"execution": name, "at": at} for name, at in ended.items()]
+        await connection.execute(CANCEL, {"rows": msgspec.json.encode(rows).decode()})
+
+
+def _execution(one: Recorded) -> str:
+    return one.subject.rpartition("-")[2]
+
+
+def _row(one: Recorded, known: Any) -> dict[str, Any]:
+    event, execution = one.event(), _execution(one)
+    assert isinstance(event, ApprovalRequested), "only questions become rows"
+    summary = known[execution]
+    return {
+        "approval": event.approval_id, "org": one.organization, "execution": execution,
+        "workflow": summary.workflow, "version": summary.version, "step": event.path,
+        "status": "pending", "by": event.by, "quorum": event.quorum, "decisions": [],
+        "message": event.message, "input": event.input, "editable": event.editable,
+        "not_the_starter": event.not_the_starter, "requested_at": event.asked_at,
+        "due_at": event.due_at, "ended_at": None,
+    }  # fmt: skip
+
+
+async def _decided(connection: AsyncConnection, one: Recorded) -> None:
+    event = one.event()
+    assert isinstance(event, ApprovalDecided), "only decisions are counted"
+    decision = {"by": event.person_id, "decision": event.decision, "at": one.time.isoformat()}
+    await connection.execute(COUNT, {
+        "approval": event.approval_id, "decision": msgspec.json.encode([decision]).decode(),
+        "at": one.time, "rejects": event.decision == "rejected",
+    })  # fmt: skip
+
+
+COUNT = text("""
+update approvals a set decisions = n.decisions, status = n.status,
+  ended_at = case when n.status = 'pending' then a.ended_at else cast(:at as timestamptz) end
+from (select approval, (cast(decisions as jsonb) || cast(:decision as jsonb))::json decisions,
+  case when status <> 'pending' then status when :rejects then 'rejected'
+    when json_array_length(decisions) + 1 >= quorum then 'approved' else status end status
+  from approvals where approval = :approval) n where a.approval = n.approval
+""")
+
+
+# What nobody decided before its execution ended, each at its own execution's end.
+CANCEL = text("""
+update approvals a set status = 'cancelled', ended_at = e.at
+from json_to_recordset(:rows) as e(execution text, at timestamptz)
+where a.execution = e.execution and a.status = 'pending'
+""")
+
+
+async def _close(connection: AsyncConnection, which: Any, one: Recorded, status: str) -> None:
+    await connection.execute(
+        update(approvals).where(which, approvals.c.status == text("'pending'"))
+        .values(status=status, ended_at=one.time)
+    )  # fmt: skip
+
+
+# -- what callers ask ------------------------------------------------------------------------------
+
+
+def groups_of(meta: Meta) -> list[str]:
+    """As what an approval may name the caller: themselves, and their role. A key is nobody."""
+    if not meta.actor.startswith("per_"):
+        return []
+    own = [f"person:{meta.actor}"]
+    return [*own, f"role:{meta.role}"] if meta.role is not None else own
+
+
+async def find(connection: AsyncConnection, query: FindApprovals, meta: Meta) -> Sequence[Any]:
+    """What names the caller, one row more than the limit."""
+    t = approvals.c
+    named = [t.by.cast(JSONB).contains([group]) for group in groups_of(meta)]
+    statement = select(approvals).where(or_(false(), *named))
+    if query.status:
+        statement = statement.where(t.status.in_(query.status))
+    if query.workflow:
+        statement = statement.where(t.workflow.in_(query.workflow))
+    ordered = seek(statement, query, t.requested_at, t.approval)
+    return (await connection.execute(ordered)).all()
+
+
+async def find_one(connection: AsyncConnection, approval: str) -> Any:
+    found = await connection.execute(select(approvals).where(approvals.c.approval == approval))
+    return found.first()

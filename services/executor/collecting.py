@@ -1,0 +1,44 @@
+"""Debounce: calls of one key give their inputs to one execution, which begins when it is quiet."""
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from libs.common.eventstore import stream_of
+from libs.common.messages import Meta
+from libs.common.privacy import DataKey
+from services.executor.contract import StartsCollected
+from services.executor.domain import Collect
+from services.executor.signals import signal
+
+if TYPE_CHECKING:
+    from services.executor.engine import Engine
+    from services.executor.run import Run
+
+INPUTS_MAX = 1000
+INPUTS_BYTES_MAX = 262_144
+
+
+async def give(
+    engine: "Engine", execution: str, call: str, input: Any, key: DataKey, meta: Meta,
+    window_s: float, max_s: float | None,
+) -> bool:  # fmt: skip
+    """Gives an input to the execution that gathers them; False when it has begun already."""
+    stream = stream_of("execution", meta.organization, execution)
+    wish = Collect(
+        call=call, input=key.seal(input, stream), bytes=len(msgspec.json.encode(input)),
+        inputs_max=INPUTS_MAX, bytes_max=INPUTS_BYTES_MAX, window_s=window_s, max_s=max_s,
+    )  # fmt: skip
+    return await signal(engine, execution, wish, meta)
+
+
+async def begin(run: "Run") -> None:
+    """Nothing is gathered from here on; steps see the last input, or all of them as `items`."""
+    debounce = run.document.debounce
+    if debounce is None:
+        return
+    if not run.state.closed:
+        await run.flush(StartsCollected(count=len(run.state.collected) + 1), closes=True)
+    given = [run.names["input"], *map(run.open, run.state.collected)]
+    value = {"items": given} if debounce.collect else given[-1]
+    run.names = {**run.names, "input": value}

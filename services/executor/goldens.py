@@ -1,0 +1,126 @@
+"""The last executions of a workflow, replayed against another document: a report for people."""
+
+import time
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from libs.common.eventstore import stream_of
+from libs.common.messages import Meta
+from libs.common.privacy import DataKey, Forgotten
+from services.executor.contract import GoldenOne, GoldenShown, StepDiffers
+from services.executor.documents import Published
+from services.executor.drafting import simulator
+from services.executor.golden import Compared, Differs, Past, compared
+from services.executor.signals import history
+from services.executor.simulation import Simulation
+from services.executor.standing import standing
+from services.executor.versions import document_of
+from services.executor.views import executions
+from services.executor.work import PURPOSE
+
+if TYPE_CHECKING:
+    from services.executor.engine import Engine
+
+ONE_S = 5.0
+ALL_S = 30.0
+TEXT_MAX = 1000
+PATHS_MAX = 100
+
+
+async def golden(engine: "Engine", found: Published, last: int, meta: Meta) -> GoldenShown:
+    """Each of the last ended live executions by itself, newest first."""
+    values = "payloads:read" in meta.permissions
+    began, shown, skipped = time.monotonic(), [], 0
+    for execution in await _last(engine, found.workflow, last, meta):
+        one = None
+        if time.monotonic() - began < ALL_S:
+            one = await _one(engine, found, execution, meta, values=values)
+        skipped += one is None
+        shown += [one] if one is not None else []
+    differing = sum(not one.same for one in shown)
+    return GoldenShown(
+        workflow=found.workflow, same=differing == 0, total=len(shown), differing=differing,
+        skipped=skipped, executions=shown,
+    )  # fmt: skip
+
+
+async def _last(engine: "Engine", workflow: str, last: int, meta: Meta) -> list[str]:
+    t = executions.c
+    mine = (t.workflow == workflow) & t.outcome.in_(("succeeded", "failed")) & (t.mode == "live")
+    newest = select(t.execution).where(mine).order_by(t.started_at.desc(), t.execution.desc())
+    async with engine.service.database.read(meta.organization) as db:
+        return list((await db.execute(newest.limit(last))).scalars())
+
+
+async def _one(
+    engine: "Engine", found: Published, execution: str, meta: Meta, *, values: bool
+) -> GoldenOne | None:
+    """None for one whose values can't be read any more."""
+    org = meta.organization
+    events = await history(engine, meta, execution)
+    stream = stream_of("execution", org, execution)
+    try:
+        key = await engine.service.keys.key(org, PURPOSE)
+        past, names, output = _past(key, stream, events)
+        await _gathered(engine, org, past, names, key, stream)
+    except Forgotten:
+        return None
+    known = await engine.documents.variables(org, found.document.variables)
+    names["vars"] = known | names["vars"]
+    document = replace(found.document, debounce=None)  # its input is gathered already
+    came = await simulator(engine).run(document, names, past, budget_s=ONE_S, org=org)
+    return _shown(execution, past, came, compared(past, came, output), values=values)
+
+
+def _past(key: DataKey, stream: str, events: list[Any]) -> tuple[Past, dict[str, Any], Any]:
+    """What answers, the names that its steps saw, and its output."""
+    stood = standing(events)
+    state, finished = stood.state, stood.finished
+    names = key.open(state.started.input, stream)
+    began = datetime.fromisoformat(names["execution"]["started_at"])
+    past = Past(
+        stood, lambda sealed: key.open(sealed, stream),
+        stood.opened(key, stream, state.results), began,
+    ).read(events)  # fmt: skip
+    sealed = finished.output if finished is not None else None
+    return past, names, None if sealed is None else key.open(sealed, stream)
+
+
+async def _gathered(
+    engine: "Engine", org: str, past: Past, names: dict[str, Any], key: DataKey, stream: str
+) -> None:
+    """The input that its steps saw, where a debounce had gathered several."""
+    state = past.standing.state
+    if not state.closed:
+        return
+    given = [names["input"], *(key.open(one, stream) for one in state.collected)]
+    debounce = (await document_of(engine, org, state, key)).document.debounce
+    collects = debounce is not None and debounce.collect
+    names["input"] = {"items": given} if collects else given[-1]
+
+
+def _shown(
+    execution: str, past: Past, came: Simulation, found: Compared, *, values: bool
+) -> GoldenOne:
+    finished = past.standing.finished
+    assert finished is not None, "only what has ended was chosen"
+    differ = [_differs(one, values=values) for one in found.differs]
+    return GoldenOne(
+        execution=execution, version=past.standing.state.version, same=found.same,
+        recorded_outcome=finished.outcome,
+        outcome=came.outcome,  # pyright: ignore[reportArgumentType] - one of the contract's words
+        first=differ[0] if differ else None, differences=differ,
+        new_effects=found.new[:PATHS_MAX], missing_effects=found.missing[:PATHS_MAX],
+        changed_effects=found.changed[:PATHS_MAX],
+    )  # fmt: skip
+
+
+def _differs(one: Differs, *, values: bool) -> StepDiffers:
+    return StepDiffers(
+        step=one.step, what=one.what,  # pyright: ignore[reportArgumentType] - one of the contract's words
+        pointer=one.pointer[:400], recorded=one.recorded if values else None,
+        now=one.now if values else None, detail=one.detail[:TEXT_MAX] if one.detail else None,
+    )  # fmt: skip

@@ -1,0 +1,97 @@
+"""What a walk needs of the execution around it, and how a walk stops before its end."""
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from libs.language import ExpressionError
+from libs.language.steps import (
+    ApprovalStep,
+    Block,
+    ForEachStep,
+    Pages,
+    PythonStep,
+    Step,
+    UsesStep,
+    WaitStep,
+    WorkflowStep,
+    blocks_in,
+)  # fmt: skip
+from services.executor.failure import StepFailed
+
+MISSING: Any = object()
+NEVER = datetime(9000, 1, 1, tzinfo=UTC)
+Scope = Mapping[str, Any]
+# Set inside `finally`, which runs although the execution is being cancelled.
+LAST_THINGS: ContextVar[bool] = ContextVar("last_things", default=False)
+
+
+class Parked(Exception):
+    """Nothing can be done before `due`; nothing of the walk has to be kept in memory."""
+
+    def __init__(self, due: datetime = NEVER) -> None:
+        super().__init__()
+        self.due = due
+
+
+class Cut(Exception):
+    """The execution is being cancelled, so that nothing new begins outside of `finally`."""
+
+
+class Host(Protocol):
+    """What the walk needs of the execution around it."""
+
+    leaving: bool
+
+    def recorded(self, path: str) -> Any:
+        """The recorded result of a step or item, or MISSING."""
+        ...
+
+    def now(self) -> datetime: ...
+
+    def may_begin(self) -> None:
+        """Raises Cut or Parked when nothing new may begin (cancel, pause)."""
+        ...
+
+    async def evaluate(self, what: Any, scope: Scope, clock: datetime) -> Any:
+        """An expression's or a value's result; ExpressionError when it has none."""
+        ...
+
+    async def note(self, path: str, kind: str, since: datetime, value: Any) -> None:
+        """Records a result; it travels with the next commit."""
+        ...
+
+    async def act(self, step: Step, path: str, scope: Scope) -> Any:
+        """The result of a step that reaches outside or waits; Parked until it is there."""
+        ...
+
+    async def page(self, pages: Pages, path: str, scope: Scope) -> Any:
+        """The answer with one page of a source; an effect of its own."""
+        ...
+
+    async def undo(self, within: tuple[frozenset[str], str]) -> None:
+        """Undoes the completed effects of these steps at a place, in reverse order."""
+        ...
+
+
+def expression_failed(error: ExpressionError, path: str | None) -> StepFailed:
+    code = error.code if error.code.startswith("expression") else f"expression-{error.code}"
+    failure = StepFailed(code, str(error), path)
+    failure.column = error.column
+    return failure
+
+
+def pure(block: Block) -> bool:
+    """Whether nothing in the block waits or reaches outside."""
+    return not any(
+        isinstance(step, UsesStep | WaitStep | ApprovalStep | WorkflowStep | PythonStep)
+        or (isinstance(step, ForEachStep) and isinstance(step.items, Pages))
+        or not all(pure(inner) for inner in blocks_in(step))
+        for step in block.steps
+    )
+
+
+def kind_of(value: Any) -> str:
+    names = {dict: "object", list: "list", str: "text", bool: "boolean", type(None): "null"}
+    return names.get(type(value), "number")

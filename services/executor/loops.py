@@ -1,0 +1,184 @@
+"""`for_each` and `parallel`: many blocks, so many at a time, each resumed by itself."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from typing import TYPE_CHECKING, Any
+
+from libs.language.steps import Block, Failures, ForEachStep, Pages, ParallelStep
+from services.executor.failure import StepFailed
+from services.executor.host import MISSING, Cut, Parked, Scope, kind_of, pure
+
+if TYPE_CHECKING:
+    from services.executor.walk import Walk
+
+Work = Coroutine[Any, Any, Any]
+
+
+async def for_each(walk: "Walk", step: ForEachStep, path: str, scope: Scope, place: str) -> Any:
+    """The bodies' values in the order of the items; items start in order and lazily."""
+    if isinstance(step.items, Pages):
+        source = _paged(walk, step.items, path, scope)
+    else:
+        items = await _items(walk, step, path, scope)
+        if step.concurrency == 1 or pure(step.block):
+            return [
+                await _item(walk, step, path, scope, place, number, item)
+                for number, item in enumerate(items)
+            ]
+        source = _listed(items)
+    work = _works(walk, step, path, scope, place, source)
+    return await Together(work, step.concurrency).run()
+
+
+async def _items(walk: "Walk", step: ForEachStep, path: str, scope: Scope) -> list[Any]:
+    items = walk.host.recorded(path)
+    if items is not MISSING:
+        return items
+    walk.host.may_begin()
+    since = walk.host.now()
+    items = await walk.evaluate(step.items, scope, since, path)
+    if not isinstance(items, list):
+        raise StepFailed(
+            "expression-type", f"for_each: a list was expected, not {kind_of(items)}", path
+        )
+    await walk.host.note(path, "for_each", since, items)
+    return items
+
+
+async def _listed(items: list[Any]) -> AsyncIterator[Any]:
+    for item in items:
+        yield item
+
+
+async def _paged(walk: "Walk", pages: Pages, path: str, scope: Scope) -> AsyncIterator[Any]:
+    """Items of page after page; the next one is asked for when its items are needed."""
+    page, count, number = None, 0, 0
+    while True:
+        inner = {**scope, "page": page}
+        page = await walk.host.page(pages, f"{path}.page{number}", inner)
+        inner["page"] = page
+        items = await walk.evaluate(pages.items, inner, walk.host.now(), path)
+        if not isinstance(items, list):
+            raise StepFailed(
+                "expression-type", f"items: a list was expected, not {kind_of(items)}", path
+            )
+        for item in items:
+            if (count := count + 1) > pages.limit:
+                raise StepFailed(
+                    "output-too-large", f"more items than limit pages {pages.limit}", path
+                )
+            yield item
+        if await walk.evaluate(pages.next, inner, walk.host.now(), path) is None:
+            return
+        number += 1
+
+
+async def _works(
+    walk: "Walk", step: ForEachStep, path: str, scope: Scope, place: str,
+    source: AsyncIterator[Any],
+) -> AsyncIterator[Work]:  # fmt: skip
+    number = 0
+    async for item in source:
+        yield _item(walk, step, path, scope, place, number, item)
+        number += 1
+
+
+async def _item(
+    walk: "Walk", step: ForEachStep, path: str, scope: Scope, place: str, number: int, item: Any
+) -> Any:
+    inner = {**scope, step.as_: item}
+    if step.index_as is not None:
+        inner[step.index_as] = number
+    here = f"{path}[{number}]"
+    keep = step.block.output is not None or step.failures == "collect"
+    return await _branch(
+        walk, step.block, step.failures, here, inner, f"{place}[{number}]", "item", keep=keep
+    )
+
+
+async def parallel(walk: "Walk", step: ParallelStep, path: str, scope: Scope, place: str) -> Any:
+    """The branches' values by name; all begin at once."""
+
+    async def works() -> AsyncIterator[Work]:
+        for name, block in step.branches.items():
+            here = f"{path}.{name}"
+            yield _branch(walk, block, step.failures, here, scope, place, "branch", keep=True)
+
+    values = await Together(works(), len(step.branches)).run()
+    return dict(zip(step.branches, values, strict=True))
+
+
+async def _branch(
+    walk: "Walk", block: Block, failures: Failures, path: str, scope: Scope, place: str,
+    kind: str, *, keep: bool,
+) -> Any:  # fmt: skip
+    """One item's or branch's value; with `collect` a failure is a value too."""
+    value = walk.host.recorded(path)
+    if value is not MISSING:
+        return value
+    since = walk.host.now()
+    try:
+        value = await walk.block(block, scope, place)
+    except StepFailed as failure:
+        if failures != "collect":
+            raise
+        value = {"ok": False, "error": failure.value()}
+    else:
+        if failures == "collect":
+            value = {"ok": True, "value": value}
+    if keep:
+        await walk.host.note(path, kind, since, value)
+    return value
+
+
+class Together:
+    """At most `most` works at a time, begun in order; one that is parked keeps its place.
+
+    The first failure stops the rest: nothing new begins, what runs is cancelled (and runs its
+    `finally`), then it is raised. Raises Cut, or Parked, when only such works are left.
+    """
+
+    def __init__(self, works: AsyncIterator[Work], most: int) -> None:
+        self._works, self._most = works, most
+        self._results: list[Any] = []
+        self._going: dict[asyncio.Task[Any], int] = {}
+        self._parked: list[Parked] = []
+        self._cut: Cut | None = None
+
+    async def run(self) -> list[Any]:
+        try:
+            while await self._begin() or self._going:
+                done, _ = await asyncio.wait(self._going, return_when=asyncio.FIRST_COMPLETED)
+                for task in sorted(done, key=self._going.__getitem__):
+                    self._take(task, self._going.pop(task))
+        finally:
+            for task in self._going:
+                task.cancel()
+            await asyncio.gather(*self._going, return_exceptions=True)
+        if self._cut is not None:
+            raise self._cut
+        if self._parked:
+            raise min(self._parked, key=lambda waits: waits.due)
+        return self._results
+
+    async def _begin(self) -> bool:
+        """Begins what there is place for; whether anything was begun."""
+        before = len(self._going)
+        try:
+            while self._cut is None and len(self._going) + len(self._parked) < self._most:
+                work = await anext(self._works, None)
+                if work is None:
+                    break
+                self._results.append(None)
+                self._going[asyncio.create_task(work)] = len(self._results) - 1
+        except Parked as parked:  # the source itself waits; what runs goes on
+            self._parked.append(parked)
+        return len(self._going) > before
+
+    def _take(self, task: asyncio.Task[Any], number: int) -> None:
+        try:
+            self._results[number] = task.result()
+        except Parked as parked:
+            self._parked.append(parked)
+        except (Cut, asyncio.CancelledError):
+            self._cut = Cut()

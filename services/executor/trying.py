@@ -1,0 +1,101 @@
+"""`try`, `catch` and `finally`: what failed is undone, then handled; the last things always run."""
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from libs.language.steps import Block, TryStep, blocks_in
+from services.executor.failure import StepFailed, fits
+from services.executor.host import LAST_THINGS, MISSING, Cut, Parked, Scope
+
+if TYPE_CHECKING:
+    from services.executor.walk import Walk
+
+LAST_S = 60.0
+
+
+async def attempt(walk: "Walk", step: TryStep, path: str, scope: Scope, place: str) -> Any:
+    """The value of `try`, or of the handler that ran; raises what no handler took."""
+    try:
+        value = await _handled(walk, step, path, scope, place)
+    except StepFailed as failure:
+        await _finally(walk, step, scope, place, failure)
+        raise
+    except (asyncio.CancelledError, Cut):
+        if not walk.host.leaving:
+            await _finally_in_time(walk, step, scope, place)
+        raise
+    await _finally(walk, step, scope, place, None)
+    return value
+
+
+async def _handled(walk: "Walk", step: TryStep, path: str, scope: Scope, place: str) -> Any:
+    """Which handler takes the error is recorded, so that a resumed walk does not try again."""
+    caught = walk.host.recorded(path + "#caught")
+    if caught is MISSING:
+        since = walk.host.now()
+        try:
+            return await walk.block(step.body, scope, place)
+        except StepFailed as failure:
+            number = next((n for n, h in enumerate(step.handlers) if fits(h.on, failure)), None)
+            caught = {"handler": number, "error": failure.value()}
+            await walk.host.note(path + "#caught", "caught", since, caught)
+    failure = StepFailed.again(caught["error"])
+    if caught["handler"] is None:
+        raise failure
+    handler = step.handlers[caught["handler"]]
+    if handler.undo:
+        await walk.host.undo((ids_in(step.body), place))
+    try:
+        return await walk.block(handler.block, {**scope, "error": caught["error"]}, place)
+    except StepFailed as second:
+        failure.also += [second.type, *second.also]
+        raise failure from None
+
+
+async def _finally(
+    walk: "Walk", step: TryStep, scope: Scope, place: str, failure: StepFailed | None
+) -> None:
+    """An error here never hides the first one; where there is none it is the error."""
+    if step.finally_ is None:
+        return
+    try:
+        await walk.block(step.finally_, scope, place)
+    except StepFailed as second:
+        if failure is None:
+            raise
+        failure.also += [second.type, *second.also]
+
+
+async def _finally_in_time(walk: "Walk", step: TryStep, scope: Scope, place: str) -> None:
+    """On cancel: within a minute, without giving the execution away; what fails is let go."""
+    token = LAST_THINGS.set(True)
+    try:
+        async with asyncio.timeout(LAST_S):
+            await _without_parking(walk, step, scope, place)
+    except TimeoutError:
+        return
+    finally:
+        LAST_THINGS.reset(token)
+
+
+async def _without_parking(walk: "Walk", step: TryStep, scope: Scope, place: str) -> None:
+    ignored = StepFailed("cancelled", "the execution was cancelled")
+    while True:
+        try:
+            await _finally(walk, step, scope, place, ignored)
+        except Parked as parked:
+            pause = (parked.due - walk.host.now()).total_seconds()
+            await asyncio.sleep(max(0.0, min(pause, LAST_S)))
+        else:
+            return
+
+
+def ids_in(block: Block) -> frozenset[str]:
+    """The ids of all steps inside a block, however deep."""
+    found: set[str] = set()
+    waiting = [block]
+    while waiting:
+        for step in waiting.pop().steps:
+            found.add(step.id)
+            waiting.extend(blocks_in(step))
+    return frozenset(found)

@@ -1,0 +1,58 @@
+"""`troth executions` and `troth approvals` against a running installation."""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+from tests_support.stack import ROOT, until
+from tests_support.world import World, asked
+
+
+def troth(world: World, *words: str, fails: bool = False) -> str:
+    owner = world.home.owner
+    own = {
+        "PYTHONPATH": str(ROOT), "TROTH_URL": world.stack.address, "TROTH_TOKEN": owner.tokens[0],
+        "TROTH_ORGANIZATION": world.home.id,
+    }  # fmt: skip
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("TROTH_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "cli.main", *words], env=kept | own, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode != 0) == fails, done.stdout + done.stderr
+    return done.stderr if fails else done.stdout
+
+
+def value(world: World, *words: str) -> Any:
+    return json.loads(troth(world, *words, "--json"))
+
+
+def test_what_waits_is_listed_and_decided(world: World) -> None:
+    execution, approval = asked(world.home.owner, world.home.ids["asks"], 41)
+    (line,) = [row for row in troth(world, "approvals").splitlines() if approval in row]
+    assert execution in line and "Pay 41" in line
+    assert value(world, "approvals", "show", approval)["status"] == "pending"
+    said = troth(world, "approvals", "approve", approval, "--comment", "go")
+    assert said == f"{approval} approved; 1 of 1 approve\n"
+    until(lambda: value(world, "executions", "show", execution)["execution"]["outcome"])
+    refused = troth(world, "approvals", "reject", approval, fails=True)
+    assert "already-decided" in refused or "approval-closed" in refused
+
+
+def test_executions_are_paused_resumed_and_cancelled_one_or_many(world: World) -> None:
+    owner, asks = world.home.owner, world.home.ids["asks"]
+    execution, _ = asked(owner, asks)
+    assert troth(world, "executions", "pause", execution).split() == [execution, "paused"]
+    resumed = troth(world, "executions", "resume", execution).split()
+    assert resumed[0] == execution and resumed[1] != "paused"
+    until(lambda: owner.get(f"/v1/executions/{execution}")["status"] == "waiting")
+    many = ("executions", "cancel", "--workflow", asks, "--status", "waiting")
+    count = value(world, *many, "--dry-run")["count"]
+    assert count >= 1
+    assert troth(world, *many, "--dry-run") == f"{count} executions\n"
+    assert f"succeeded: {count} of {count}" in troth(world, *many)
+    until(lambda: owner.get(f"/v1/executions/{execution}")["status"] == "cancelled")
+    assert "name one execution" in troth(world, "executions", "cancel", fails=True)
+    assert troth(world, "executions", "effects", execution).startswith("STEP")
