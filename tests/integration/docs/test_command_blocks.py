@@ -74,12 +74,22 @@ def _environment_in(folder: Path) -> None:
     shutil.copy(used / "pyvenv.cfg", own)
     (own / "lib").symlink_to(used / "lib")
     for program in (used / "bin").iterdir():
-        if program.name != "troth":
-            (own / "bin" / program.name).symlink_to(program)
+        if program.is_file():
+            _program(program, own / "bin" / program.name, used, own)
     shutil.copy(folder / "tools" / "troth.sh", own / "bin" / "troth")
-    (own / "bin" / "troth").chmod(0o755)
     for stamp in (".uv", ".core", ".dev"):
         (own / stamp).touch()
+
+
+def _program(used: Path, own: Path, environment_in_use: Path, its_own: Path) -> None:
+    """A script names its interpreter by path: a copy of it has to name the copy's own."""
+    try:
+        text = used.read_text()
+    except UnicodeDecodeError:
+        own.symlink_to(used.resolve())
+        return
+    own.write_text(text.replace(str(environment_in_use), str(its_own)))
+    own.chmod(0o755)
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
@@ -95,6 +105,18 @@ def run(block: str, folder: Path, **more: str) -> str:
     )  # fmt: skip
     assert done.returncode == 0, f"{block}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done.stdout
+
+
+@pytest.mark.parametrize("program", ["python", "pytest", "troth", "lint-imports"])
+def test_a_program_of_the_copy_runs_in_the_copys_environment(program: str, copy: Path):
+    """Else the blocks below would show that the checkout of these tests works, not the copy."""
+    own = copy / ".venv"
+    look = "import sys, cli; print(sys.prefix, *cli.__path__)"
+
+    first = (own / "bin" / program).read_bytes().split(b"\n")[0]
+
+    assert run(f'.venv/bin/python -c "{look}"', copy).split() == [str(own), str(copy / "cli")]
+    assert program in ("python", "troth") or first == f"#!{own}/bin/python".encode(), first
 
 
 @pytest.mark.parametrize(("page", "block"), RUNNABLE)
