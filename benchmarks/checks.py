@@ -78,7 +78,9 @@ def counts(stack: Stack) -> dict[str, Counts]:
     committed = {name: _committed(stack, name) for name in producers}
     published = asyncio.run(_published(stack, producers))
     with stack.connect("audit") as connection:
-        rows = connection.execute("select producer, count(*) from entries group by 1").fetchall()
+        rows = connection.execute(
+            "select producer, sum(entered)::bigint from taken group by 1"
+        ).fetchall()
     audited = {str(name): int(count) for name, count in rows}
     return {
         name: Counts(committed[name], published[name], audited.get(name, 0)) for name in producers

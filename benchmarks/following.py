@@ -68,7 +68,7 @@ class Following:
         while True:
             entered = self._one(
                 self._trail,
-                "select coalesce(max(number), 0) from entries where producer = 'executor'",
+                "select coalesce(max(last), 0) from taken where producer = 'executor'",
             )
             if entered >= self.n:
                 return time.monotonic()

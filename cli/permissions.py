@@ -10,6 +10,8 @@ WORK_STREAM, WORK_DURABLE, WORK_SUBJECTS = "WORK", "executor", "executor.work.>"
 STARTS_WORK = frozenset({"gateway", "workflows", "executor"})
 # What is said at a commit, for the streams at the door.
 HEARS = {"gateway": ("subscriptions.relay.fed", "executor.relay.moved")}
+# What audit holds against the inventory of data: names and subjects of all streams.
+LOOKS = {"audit": ("$JS.API.STREAM.LIST",)}
 ANSWERS_INTO = {"executor": ("_INBOX_gateway.>",)}
 
 ReaderOf = tuple[str, str]
@@ -39,6 +41,7 @@ def user(service: str, readers: Iterable[ReaderOf], password: str) -> NatsUser:
         *((WORK_SUBJECTS,) if service in STARTS_WORK else ()),
         *ANSWERS_INTO.get(service, ()),
         *("$JS.API.INFO", "$JS.API.STREAM.INFO.*"),
+        *LOOKS.get(service, ()),
         *(f"$JS.API.STREAM.MSG.GET.{stream}" for stream in own),
         # Whoever needs a stream first makes it; a stream that is there is changed by nobody.
         *(

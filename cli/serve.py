@@ -59,10 +59,14 @@ def migrate_command(as_json: bool) -> None:
     wanted, passwords = schemas(), {}
     for schema in wanted:
         of = secrets_of(schema.service)
-        pair = of.system_password.get_secret_value(), of.reader_password.get_secret_value()
-        if not all(pair):
-            fail(f"TROTH_{schema.service.upper()}_SYSTEM_PASSWORD and …_READER_PASSWORD are needed")
-        passwords[schema.service] = pair
+        given = {
+            role: getattr(of, f"{role}_password").get_secret_value()
+            for role in ("system", "reader", *schema.logins)
+        }
+        if not all(given.values()):
+            roles = " and ".join(f"…_{role.upper()}_PASSWORD" for role in given)
+            fail(f"TROTH_{schema.service.upper()}: {roles} are needed")
+        passwords[schema.service] = tuple(given.values())
     try:
         migrate(url, wanted, passwords, os.environ.get("TROTH_DATABASE_PREFIX", "troth_"))
     except psycopg.Error as error:

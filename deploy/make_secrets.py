@@ -44,7 +44,8 @@ def make(postgres: str) -> dict[str, dict[str, str]]:
 
 
 def _roles(service: str) -> dict[str, str]:
-    return {f"TROTH_{service.upper()}_{role}_PASSWORD": password() for role in ("SYSTEM", "READER")}
+    roles = ("SYSTEM", "READER", *(("SIGNER",) if service == "audit" else ()))
+    return {f"TROTH_{service.upper()}_{role}_PASSWORD": password() for role in roles}
 
 
 def _only(settings: Mapping[str, str], prefix: str) -> dict[str, str]:

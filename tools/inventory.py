@@ -11,15 +11,24 @@ from sqlalchemy import Table
 
 import libs
 import services
-from libs.common import lifecycle
+from libs.common import lifecycle, log_tables
 from libs.common.errors import DomainError
+from libs.common.fields import DataClass, in_record, plain
+from libs.common.inventory import Leaf, Place, columns_of, leaves_of, places_of
 from libs.common.messages import ASKS, EVENTS, Ask, Event, Message
 from libs.common.migrate import Schema
+from libs.common.purposes import Subject
 from libs.common.retention import Retention
 from libs.common.settings import Settings
+from services.executor import work
+from services.identity import keystore
 
 ROOT = Path(__file__).resolve().parent.parent
 K = TypeVar("K", bound=type)
+DAY_KEY = [
+    Leaf("day", plain("day, counted from 1970-01-01")),
+    Leaf("key", in_record(DataClass.SECRET, "key of the oldest kept day", Subject.NOBODY)),
+]
 
 
 def service_names() -> list[str]:
@@ -95,6 +104,36 @@ def rules() -> dict[str, tuple[Retention, ...]]:
         if (ROOT / "services" / name / "retention.py").exists():
             found[name] = importlib.import_module(f"services.{name}.retention").RULES
     return found
+
+
+def places() -> list[Place]:
+    """The whole inventory of data: tables, events, streams and files of all services."""
+    known, found = schemas(), []
+    kinds, kept = events(), rules()
+    for name, schema in known.items():
+        found += places_of(
+            name, kept.get(name, ()), schema.metadata.sorted_tables,
+            [kind for kind in kinds if kind.type.startswith(f"{name}.event.")],
+            own_log=log_tables.TABLES if schema.has_log else (), streams=_streams(name),
+            files=_files(name),
+        )  # fmt: skip
+    return found
+
+
+def _streams(service: str) -> list[tuple[str, str, list[Leaf]]]:
+    """Streams besides that of the log: name, subjects, what a message holds."""
+    if service != "executor":
+        return []
+    return [(work.STREAM, "executor.work.>", leaves_of(work.Start))]
+
+
+def _files(service: str) -> list[tuple[str, list[Leaf]]]:
+    """Files of keys, by their place in the data folder where no setting says another."""
+    if service == "identity":
+        return [("keys/keys.db", columns_of(keystore.data_keys))]
+    if service == "audit":
+        return [(f"{name}/audit-days", DAY_KEY) for name in ("keys", "keys-second")]
+    return []
 
 
 def settings() -> list[type[Settings]]:

@@ -47,9 +47,9 @@ def audited(stores: Stores, since: Heads) -> dict[str, int]:
     with stores.read("audit") as connection:
         for producer, (n, incarnation) in since.items():
             row = connection.execute(
-                "select count(*) from entries"
-                " where producer = %s and incarnation = %s and number > %s",
-                (producer, incarnation, n),
+                "select coalesce(sum(last - greatest(first, %s + 1) + 1), 0)::bigint from taken"
+                " where producer = %s and incarnation = %s and last > %s",
+                (n, producer, incarnation, n),
             ).fetchone()
             found[producer] = row[0] if row else 0
     return found

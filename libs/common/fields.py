@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 from pydantic import BaseModel, Field, JsonValue, PlainSerializer
 from pydantic.fields import FieldInfo
 
+from libs.common.purposes import Basis, Kept, Purpose, Subject
+
 
 class DataClass(StrEnum):
     NONE = "none"
@@ -20,27 +22,44 @@ class DataClass(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a value is about; `sealed` says that only its ciphertext may be stored."""
+    """What a value is about; nothing has a default, so that each type states all of it.
+
+    `sealed` says that only its ciphertext may be stored.
+    """
 
     data_class: DataClass
     category: str
-    purpose: str = "operate the platform"
-    basis: str = "contract"
-    retention: str = "as long as its stream"
-    subject: str = "organization"
-    sealed: bool = False
+    subject: Subject
+    purpose: Purpose
+    basis: Basis
+    retention: Kept | str
+    sealed: bool
 
 
-def _none(category: str) -> Meaning:
-    return Meaning(DataClass.NONE, category)
+def in_record(
+    data_class: DataClass, category: str, subject: Subject, *, sealed: bool = False
+) -> Meaning:
+    """Processed for what the record is for that the value stands in, and kept as long."""
+    return Meaning(
+        data_class, category, subject, Purpose.ITS_RECORD, Basis.ITS_RECORD, Kept.ITS_RECORD, sealed
+    )
 
 
-def _indirect(category: str, subject: str = "organization") -> Meaning:
-    return Meaning(DataClass.INDIRECT, category, subject=subject)
+def plain(category: str) -> Meaning:
+    return in_record(DataClass.NONE, category, Subject.NOBODY)
 
 
-def _sealed(data_class: DataClass, category: str, subject: str) -> Meaning:
-    return Meaning(data_class, category, subject=subject, sealed=True)
+def indirect(category: str, subject: Subject = Subject.ORGANIZATION) -> Meaning:
+    return in_record(DataClass.INDIRECT, category, subject)
+
+
+def _sealed(data_class: DataClass, category: str, subject: Subject) -> Meaning:
+    return in_record(data_class, category, subject, sealed=True)
+
+
+def _passing(data_class: DataClass, category: str, subject: Subject, purpose: Purpose) -> Meaning:
+    """What comes in or goes out over TLS and is never stored as it is."""
+    return Meaning(data_class, category, subject, purpose, Basis.CONTRACT, Kept.NEVER, False)
 
 
 def _id(prefix: str) -> Any:
@@ -48,26 +67,26 @@ def _id(prefix: str) -> Any:
 
 
 # Ids
-OrganizationId = Annotated[str, Field(max_length=48), _indirect("organization id")]
-PersonId = Annotated[str, _id("per"), _indirect("person id", "person")]
-SessionId = Annotated[str, _id("ses"), _indirect("session id", "person")]
-ApiKeyId = Annotated[str, _id("key"), _indirect("API key id")]
-InvitationId = Annotated[str, _id("inv"), _none("invitation id")]
-SignInLinkId = Annotated[str, _id("lnk"), _none("sign-in link id")]
-WorkflowId = Annotated[str, _id("wf"), _none("workflow id")]
-ExecutionId = Annotated[str, _id("exe"), _indirect("execution id")]
-CallId = Annotated[str, _id("call"), _indirect("trigger call id")]
-SubscriptionId = Annotated[str, _id("sub"), _none("event subscription id")]
-DeliveryId = Annotated[str, _id("del"), _none("delivery id")]
-ApprovalId = Annotated[str, _id("apv"), _indirect("approval id")]
-OperationId = Annotated[str, _id("op"), _indirect("operation id")]
-NotificationId = Annotated[str, _id("ntf"), _none("notification id")]
-ReviewId = Annotated[str, _id("rev"), _none("review id")]
-EventId = Annotated[str, Field(max_length=48), _none("event id")]
-KeyId = Annotated[str, Field(max_length=64), _none("data key id")]
-OwnerId = Annotated[str, Field(max_length=48), _indirect("owner of a data key", "person")]
-Actor = Annotated[str, Field(max_length=64), _indirect("who acted", "person")]
-StreamName = Annotated[str, Field(max_length=200), _indirect("log stream")]
+OrganizationId = Annotated[str, Field(max_length=48), indirect("organization id")]
+PersonId = Annotated[str, _id("per"), indirect("person id", Subject.PERSON)]
+SessionId = Annotated[str, _id("ses"), indirect("session id", Subject.PERSON)]
+ApiKeyId = Annotated[str, _id("key"), indirect("API key id")]
+InvitationId = Annotated[str, _id("inv"), plain("invitation id")]
+SignInLinkId = Annotated[str, _id("lnk"), plain("sign-in link id")]
+WorkflowId = Annotated[str, _id("wf"), plain("workflow id")]
+ExecutionId = Annotated[str, _id("exe"), indirect("execution id")]
+CallId = Annotated[str, _id("call"), indirect("trigger call id")]
+SubscriptionId = Annotated[str, _id("sub"), plain("event subscription id")]
+DeliveryId = Annotated[str, _id("del"), plain("delivery id")]
+ApprovalId = Annotated[str, _id("apv"), indirect("approval id")]
+OperationId = Annotated[str, _id("op"), indirect("operation id")]
+NotificationId = Annotated[str, _id("ntf"), plain("notification id")]
+ReviewId = Annotated[str, _id("rev"), plain("review id")]
+EventId = Annotated[str, Field(max_length=48), plain("event id")]
+KeyId = Annotated[str, Field(max_length=64), plain("data key id")]
+OwnerId = Annotated[str, Field(max_length=48), indirect("owner of a data key", Subject.PERSON)]
+Actor = Annotated[str, Field(max_length=64), indirect("who acted", Subject.PERSON)]
+StreamName = Annotated[str, Field(max_length=200), indirect("log stream")]
 
 
 # Values that say nothing about anybody
@@ -78,75 +97,86 @@ def milliseconds(value: datetime) -> str:
 
 
 Moment = Annotated[
-    datetime, PlainSerializer(milliseconds, return_type=str, when_used="json"), _none("time")
+    datetime, PlainSerializer(milliseconds, return_type=str, when_used="json"), plain("time")
 ]
-Count = Annotated[int, Field(ge=0), _none("count")]
-Number = Annotated[int, _none("number")]
-Version = Annotated[int, Field(ge=0), _none("version")]
-Bytes = Annotated[int, Field(ge=0), _none("size in bytes")]
-Milliseconds = Annotated[int, Field(ge=0), _none("length of time in milliseconds")]
-Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), _none("day in UTC")]
-Seconds = Annotated[float, Field(ge=0), _none("length of time in seconds")]
-Flag = Annotated[bool, _none("yes or no")]
-Word = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._:/*@-]*$", max_length=120), _none("word")]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$"), _none("name in a document")]
-StepPath = Annotated[str, Field(max_length=400), _none("place of a step in a document")]
+Count = Annotated[int, Field(ge=0), plain("count")]
+Number = Annotated[int, plain("number")]
+Version = Annotated[int, Field(ge=0), plain("version")]
+Bytes = Annotated[int, Field(ge=0), plain("size in bytes")]
+Milliseconds = Annotated[int, Field(ge=0), plain("length of time in milliseconds")]
+Day = Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}$"), plain("day in UTC")]
+Seconds = Annotated[float, Field(ge=0), plain("length of time in seconds")]
+Flag = Annotated[bool, plain("yes or no")]
+Word = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._:/*@-]*$", max_length=120), plain("word")]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$"), plain("name in a document")]
+StepPath = Annotated[str, Field(max_length=400), plain("place of a step in a document")]
 HttpPath = Annotated[
-    str, Field(pattern=r"^[a-z0-9][a-z0-9/_-]{0,127}$"), _none("path of a hook, from a document")
+    str, Field(pattern=r"^[a-z0-9][a-z0-9/_-]{0,127}$"), plain("path of a hook, from a document")
 ]
-QueryName = Annotated[str, Field(max_length=100), _none("name of a query value, from a document")]
-LabelText = Annotated[str, Field(max_length=100), _none("label, from a document")]
-CronLine = Annotated[str, Field(max_length=200), _none("cron line, from a document")]
-ZoneName = Annotated[str, Field(max_length=64), _none("time zone, from a document")]
+QueryName = Annotated[str, Field(max_length=100), plain("name of a query value, from a document")]
+LabelText = Annotated[str, Field(max_length=100), plain("label, from a document")]
+CronLine = Annotated[str, Field(max_length=200), plain("cron line, from a document")]
+ZoneName = Annotated[str, Field(max_length=64), plain("time zone, from a document")]
 Slug = Annotated[
-    str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$"), _indirect("short name of an organization")
+    str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$"), indirect("short name of an organization")
 ]
 OrganizationRef = Annotated[
-    str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$"), _indirect("organization id or short name")
+    str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$"), indirect("organization id or short name")
 ]
-HostName = Annotated[str, Field(max_length=255), _indirect("host name")]
-PolicyVersion = Annotated[str, Field(max_length=20), _none("version of a policy")]
-TraceParent = Annotated[str, Field(max_length=64), _none("trace context")]
-RequestId = Annotated[str, Field(max_length=64), _indirect("request id")]
-Pointer = Annotated[str, Field(max_length=400), _none("pointer into a document")]
-Digest = Annotated[str, Field(max_length=128), _indirect("keyed digest")]
-ResourceAddress = Annotated[str, Field(max_length=400), _none("address of a resource")]
-PublicSubject = Annotated[str, Field(max_length=200), _indirect("what an event is about")]
+HostName = Annotated[str, Field(max_length=255), indirect("host name")]
+PolicyVersion = Annotated[str, Field(max_length=20), plain("version of a policy")]
+TraceParent = Annotated[str, Field(max_length=64), plain("trace context")]
+RequestId = Annotated[str, Field(max_length=64), indirect("request id")]
+Pointer = Annotated[str, Field(max_length=400), plain("pointer into a document")]
+Digest = Annotated[str, Field(max_length=128), indirect("keyed digest")]
+ResourceAddress = Annotated[str, Field(max_length=400), plain("address of a resource")]
+PublicSubject = Annotated[str, Field(max_length=200), indirect("what an event is about")]
 PlainValue = Annotated[
-    Annotated[str, Field(max_length=200)] | int | bool, _none("value of a field of class none")
+    Annotated[str, Field(max_length=200)] | int | bool, plain("value of a field of class none")
 ]
-OpenJson = Annotated[JsonValue, _indirect("data of a public event, without what is sealed")]
-PlainJson = Annotated[JsonValue, _indirect("ids, names and numbers of a read model, no content")]
+OpenJson = Annotated[JsonValue, indirect("data of a public event, without what is sealed")]
+PlainJson = Annotated[JsonValue, indirect("ids, names and numbers of a read model, no content")]
 
 # Values that only their ciphertext may stand for
-SealedText = Annotated[str, _sealed(DataClass.FREE_TEXT, "text", "organization")]
-SealedJson = Annotated[str, _sealed(DataClass.FREE_TEXT, "value", "organization")]
-SealedUrl = Annotated[str, _sealed(DataClass.FREE_TEXT, "URL", "organization")]
+SealedText = Annotated[str, _sealed(DataClass.FREE_TEXT, "text", Subject.OTHERS)]
+SealedJson = Annotated[str, _sealed(DataClass.FREE_TEXT, "value", Subject.OTHERS)]
+SealedUrl = Annotated[str, _sealed(DataClass.FREE_TEXT, "URL", Subject.OTHERS)]
 SealedOrganizationName = Annotated[
-    str, _sealed(DataClass.DIRECT, "organization name", "organization")
+    str, _sealed(DataClass.DIRECT, "organization name", Subject.ORGANIZATION)
 ]
-SealedPersonName = Annotated[str, _sealed(DataClass.DIRECT, "name", "person")]
-SealedEmail = Annotated[str, _sealed(DataClass.DIRECT, "e-mail address", "person")]
-SealedOrigin = Annotated[str, _sealed(DataClass.DIRECT, "address and user agent", "person")]
-PasswordHash = Annotated[str, Field(pattern=r"^\$2b\$\d\d\$"), Meaning(
-    DataClass.SECRET, "password hash", subject="person")]  # fmt: skip
-SealedSecret = Annotated[str, _sealed(DataClass.SECRET, "secret", "organization")]
+SealedPersonName = Annotated[str, _sealed(DataClass.DIRECT, "name", Subject.PERSON)]
+SealedEmail = Annotated[str, _sealed(DataClass.DIRECT, "e-mail address", Subject.PERSON)]
+SealedOrigin = Annotated[str, Meaning(
+    DataClass.DIRECT, "address and user agent", Subject.PERSON, Purpose.SECURITY,
+    Basis.LEGITIMATE_INTEREST, Kept.TRAIL_DETAIL, sealed=True)]  # fmt: skip
+PasswordHash = Annotated[
+    str,
+    Field(pattern=r"^\$2b\$\d\d\$"),
+    in_record(DataClass.SECRET, "password hash", Subject.PERSON),
+]
+SealedSecret = Annotated[str, _sealed(DataClass.SECRET, "secret", Subject.ORGANIZATION)]
 
 # What comes in by a command or goes out in an answer, over TLS, and is never stored as it is
-PersonName = Annotated[str, Field(min_length=1, max_length=200), Meaning(
-    DataClass.DIRECT, "name", subject="person")]  # fmt: skip
-Email = Annotated[str, Field(min_length=3, max_length=254), Meaning(
-    DataClass.DIRECT, "e-mail address", subject="person")]  # fmt: skip
-Title = Annotated[str, Field(min_length=1, max_length=200), Meaning(
-    DataClass.FREE_TEXT, "title")]  # fmt: skip
-FreeText = Annotated[str, Field(max_length=4000), Meaning(DataClass.FREE_TEXT, "text")]
-DocumentText = Annotated[str, Field(max_length=262_144), Meaning(DataClass.FREE_TEXT, "document")]
-Url = Annotated[str, Field(max_length=2000), Meaning(DataClass.FREE_TEXT, "URL")]
-AnyJson = Annotated[JsonValue, Meaning(DataClass.FREE_TEXT, "value")]
-SecretText = Annotated[str, Field(max_length=65_536), Meaning(DataClass.SECRET, "secret")]
-Password = Annotated[str, Field(min_length=1, max_length=1024), Meaning(
-    DataClass.SECRET, "password", subject="person")]  # fmt: skip
-Label = Annotated[str, Field(max_length=63), _none("label")]
+_NAME = _passing(DataClass.DIRECT, "name", Subject.PERSON, Purpose.ACCOUNTS)
+_EMAIL = _passing(DataClass.DIRECT, "e-mail address", Subject.PERSON, Purpose.ACCOUNTS)
+_PASSWORD = _passing(DataClass.SECRET, "password", Subject.PERSON, Purpose.ACCOUNTS)
+
+
+def _content(data_class: DataClass, category: str) -> Meaning:
+    return _passing(data_class, category, Subject.OTHERS, Purpose.WORKFLOWS)
+
+
+PersonName = Annotated[str, Field(min_length=1, max_length=200), _NAME]
+Email = Annotated[str, Field(min_length=3, max_length=254), _EMAIL]
+Title = Annotated[str, Field(min_length=1, max_length=200), _content(DataClass.FREE_TEXT, "title")]
+FreeText = Annotated[str, Field(max_length=4000), _content(DataClass.FREE_TEXT, "text")]
+DocumentText = Annotated[str, Field(max_length=262_144), _content(DataClass.FREE_TEXT, "document")]
+Url = Annotated[str, Field(max_length=2000), _content(DataClass.FREE_TEXT, "URL")]
+AnyJson = Annotated[JsonValue, _content(DataClass.FREE_TEXT, "value")]
+SecretText = Annotated[str, Field(max_length=65_536), _content(DataClass.SECRET, "secret")]
+Password = Annotated[str, Field(min_length=1, max_length=1024), _PASSWORD]
+Label = Annotated[str, Field(max_length=63), plain("label")]
+ONE_OF_A_LIST = plain("one of a list")
 
 
 def meaning_of(annotation: Any, metadata: tuple[Any, ...] | list[Any] = ()) -> Meaning | None:
@@ -155,12 +185,12 @@ def meaning_of(annotation: Any, metadata: tuple[Any, ...] | list[Any] = ()) -> M
         if isinstance(item, Meaning):
             return item
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
-        return _none("one of a list")
+        return ONE_OF_A_LIST
     if get_origin(annotation) is Annotated:
         base, *rest = get_args(annotation)
         return meaning_of(base, rest)
     if get_origin(annotation) is Literal:
-        return _none("one of a list")
+        return ONE_OF_A_LIST
     for argument in get_args(annotation):
         if argument is not type(None) and (found := meaning_of(argument)):
             return found

@@ -1,15 +1,35 @@
-"""Who may ask for data keys of which purpose; identity checks it, docs/permissions.md shows it."""
+"""Who may ask for data keys of which purpose; identity checks it, docs/permissions.md shows it.
+
+Payloads are sealed, so what a service may open is what it may process: a service opens what its own
+rules of retention keep sealed, and of others only what `OPENS` says, with the reason. `GRANTS` is
+what follows from that; a test holds the two against each other, and both against the code.
+"""
 
 from typing import Literal
 
-Purpose = Literal["content", "executions", "secrets", "profile"]
+Purpose = Literal["content", "executions", "secrets", "profile", "audit"]
+
+# Keys that nobody asks for: derived from the installation's own, and audit's ratchet of days.
+NOT_ASKED_FOR = frozenset({"installation", "day"})
+
+OPENS: dict[str, dict[str, str]] = {
+    "executor": {
+        "workflows.workflows": "published documents are what it runs",
+        "workflows.variables": "their values stand in expressions",
+        "workflows.secrets": "a step gets the secrets that its document names",
+    },
+    "gateway": {
+        "executor.work": "the body of a call is sealed before the bus has it",
+        "workflows.secrets": "signatures of hooks are checked at the door",
+    },
+}
 
 GRANTS: dict[str, frozenset[str]] = {
     "identity": frozenset({"content", "profile"}),
     "workflows": frozenset({"content", "secrets"}),
     "executor": frozenset({"content", "executions", "secrets"}),
-    "gateway": frozenset({"content", "executions", "secrets"}),
+    "gateway": frozenset({"executions", "secrets"}),
     "subscriptions": frozenset({"content", "secrets"}),
     "billing": frozenset(),
-    "audit": frozenset(),
+    "audit": frozenset({"audit"}),
 }

@@ -6,6 +6,7 @@ import time
 import uuid
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
 PREFIXES = frozenset(
     [
         "org",
@@ -45,11 +46,9 @@ def uuid7() -> uuid.UUID:
 
 def public(prefix: str, value: uuid.UUID) -> str:
     """`evt` and a UUID become `evt_` and 26 characters of Crockford's base 32."""
-    number, out = value.int, []
-    for _ in range(26):
-        out.append(_ALPHABET[number & 31])
-        number >>= 5
-    return f"{prefix}_{''.join(reversed(out))}"
+    number = value.int
+    text = "".join([_PAIRS[(number >> shift) & 1023] for shift in range(120, -1, -10)])
+    return f"{prefix}_{text}"
 
 
 def private(public_id: str) -> uuid.UUID:

@@ -9,13 +9,11 @@ import msgspec
 from pydantic import Field
 
 from libs.common.errors import Malformed
-from libs.common.fields import Count, DataClass, Meaning
+from libs.common.fields import Count, indirect
 from libs.common.messages import Message, Query
 
 T = TypeVar("T")
-Place = Annotated[
-    str, Field(max_length=400), Meaning(DataClass.INDIRECT, "place in a list, opaque")
-]
+Place = Annotated[str, Field(max_length=400), indirect("place in a list, opaque")]
 
 
 class PageQuery(Query):

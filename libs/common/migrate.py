@@ -26,8 +26,11 @@ class Schema:
     """All that a service keeps in its database.
 
     Rights of a table follow from `Table.info`: `{"rights": "insert"}` makes it append-only,
-    `{"append": True}` lets the functions of the log write it too. Numbered files in `migrations`
-    run once, after the tables were made.
+    `select` leaves writing to another role,
+    `{"rights": "update"}` lets rows be changed and not deleted, `{"append": True}` lets the
+    functions of the log write it too. `{"owner": "…"}` gives it to one of `owners`: roles that
+    cannot log in, named after the service. `logins` are further roles with a password; what they
+    may do is said in `migrations`: numbered files that run once, after the tables were made.
     """
 
     service: str
@@ -35,15 +38,24 @@ class Schema:
     migrations: Path | None = None
     projections: Sequence[Projection] = field(default_factory=tuple)
     has_log: bool = True
+    owners: Sequence[str] = ()
+    logins: Sequence[str] = ()
 
 
-def migrate(admin_url: str, schemas: Iterable[Schema], passwords: dict[str, tuple[str, str]],
+def owner_of(service: str, table: Table) -> str:
+    return f"{service}_{table.info.get('owner', 'owner')}"
+
+
+def migrate(admin_url: str, schemas: Iterable[Schema], passwords: dict[str, tuple[str, ...]],
             prefix: str = "troth_") -> None:  # fmt: skip
-    """`passwords`: service -> (system, reader). Needs a role that may make roles and databases."""
+    """`passwords`: service -> (system, reader, one for each of `logins`).
+
+    Needs a role that may make roles and databases.
+    """
     with psycopg.connect(admin_url, autocommit=True) as admin:
         check_server(admin)
         for schema in schemas:
-            _roles_and_database(admin, schema.service, passwords[schema.service], prefix)
+            _roles_and_database(admin, schema, passwords[schema.service], prefix)
             with psycopg.connect(
                 admin_url, dbname=f"{prefix}{schema.service}", autocommit=False
             ) as connection:
@@ -66,10 +78,12 @@ def check_server(admin: psycopg.Connection[Any]) -> None:
 
 
 def _roles_and_database(
-    admin: psycopg.Connection[Any], service: str, passwords: tuple[str, str], prefix: str
+    admin: psycopg.Connection[Any], schema: Schema, passwords: tuple[str, ...], prefix: str
 ) -> None:
+    service = schema.service
     for role, password in (
-        ("owner", None), ("append", None), ("system", passwords[0]), ("reader", passwords[1]),
+        ("owner", None), ("append", None), *((name, None) for name in schema.owners),
+        *zip(("system", "reader", *schema.logins), passwords, strict=True),
     ):  # fmt: skip
         name = sql.Identifier(f"{service}_{role}")
         known = admin.execute(
@@ -92,12 +106,12 @@ def _roles_and_database(
             )
         )
     admin.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(database)))
+    roles = [sql.Identifier(f"{service}_{role}") for role in ("system", "reader", *schema.logins)]
     admin.execute(
-        sql.SQL("grant connect on database {} to {}, {}").format(
-            sql.Identifier(database),
-            sql.Identifier(f"{service}_system"), sql.Identifier(f"{service}_reader"),
+        sql.SQL("grant connect on database {} to {}").format(
+            sql.Identifier(database), sql.SQL(", ").join(roles)
         )
-    )  # fmt: skip
+    )
 
 
 def _schema(connection: psycopg.Connection[Any], schema: Schema) -> None:
@@ -105,17 +119,21 @@ def _schema(connection: psycopg.Connection[Any], schema: Schema) -> None:
     run = connection.execute
     run("select pg_advisory_xact_lock(4711)")
     run(f"set local role {service}_owner".encode())
-    run(f"grant usage, create on schema public to {service}_append".encode())
-    run(f"grant usage on schema public to {service}_system, {service}_reader".encode())
+    for role in ("append", *schema.owners):
+        run(f"grant usage, create on schema public to {service}_{role}".encode())
+    for role in ("system", "reader", *schema.logins):
+        run(f"grant usage on schema public to {service}_{role}".encode())
     if schema.has_log:
         _take_functions_back(connection, service)
         run(LOG_SQL.read_bytes())
         _drop_raised(connection, schema.projections)
     run("create table if not exists migrations (name text primary key, at timestamptz not null)")
     for table in schema.metadata.sorted_tables:
+        run(f"set local role {owner_of(service, table)}".encode())
         run(_text(CreateTable(table, if_not_exists=True)))
         for index in sorted(table.indexes, key=lambda i: str(i.name)):
             run(_text(CreateIndex(index, if_not_exists=True)))
+    run(f"set local role {service}_owner".encode())
     _numbered(connection, schema.migrations)
     _rights(connection, schema)
     connection.commit()
@@ -174,6 +192,7 @@ def _rights(connection: psycopg.Connection[Any], schema: Schema) -> None:
         _row_security(connection, service, "commands", reader=False)
     for table in schema.metadata.sorted_tables:
         _table_rights(connection, service, table)
+    run("set local role {s}_owner")
     for (function,) in _functions_of(connection, f"{service}_owner"):
         run(f"revoke all on function {function} from public")
         run(f"grant execute on function {function} to {{s}}_system")
@@ -183,9 +202,10 @@ def _rights(connection: psycopg.Connection[Any], schema: Schema) -> None:
 
 
 def _table_rights(connection: psycopg.Connection[Any], service: str, table: Table) -> None:
-    rights = {"insert": "select, insert"}.get(
-        table.info.get("rights", ""), "select, insert, update, delete"
-    )
+    rights = {
+        "select": "select", "insert": "select, insert", "update": "select, insert, update",
+    }.get(table.info.get("rights", ""), "select, insert, update, delete")  # fmt: skip
+    connection.execute(f"set local role {owner_of(service, table)}".encode())
     connection.execute(f"grant {rights} on {table.name} to {service}_system".encode())
     if table.info.get("append"):
         connection.execute(

@@ -16,6 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common import lifecycle, telemetry
 from libs.common.bus import reply
 from libs.common.bus_service import BusService
+from libs.common.catalogue import FindCatalogue
+from libs.common.catalogue_reading import find_catalogue
 from libs.common.database import LOST, Database
 from libs.common.decider import Decider
 from libs.common.errors import DomainError, Unavailable
@@ -65,7 +67,7 @@ class Service(BusService):
     async def start(self) -> None:
         """Opens what is needed and begins to answer; everything else runs in tasks."""
         await self.database.open()
-        self._answer_log_pages()
+        self._answer_all()
         await super().start()
         self._spawn(self.lease.run(self._measure), "lease")
         self._spawn(self.database.rest_for_ever(), "rest")
@@ -164,7 +166,7 @@ class Service(BusService):
 
     # -- what others may ask of every service -----------------------------------------------
 
-    def _answer_log_pages(self) -> None:
+    def _answer_all(self) -> None:
         router = NatsRouter()
 
         @router.subscriber(f"{self.name}.query.log-page", queue=self.name)
@@ -172,6 +174,10 @@ class Service(BusService):
             found, head, incarnation = await self.store.page(query.after, min(query.limit, 500))
             fits = pack(found)[0] if found else []
             return reply(msgspec.json.encode(Page(fits, head, incarnation)).decode())
+
+        @router.subscriber(f"{self.name}.query.find-catalogue", queue=self.name)
+        async def catalogue(query: FindCatalogue) -> NatsResponse:
+            return reply(await find_catalogue(self.database, query.after))
 
         self.include(router)
 

@@ -44,6 +44,7 @@ class ServiceSecrets(BaseSettings):
 
     system_password: SecretStr = SecretStr("")
     reader_password: SecretStr = SecretStr("")
+    signer_password: SecretStr = SecretStr("")  # audit alone has a signer
     nats_password: SecretStr = SecretStr("")
 
 

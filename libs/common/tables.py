@@ -2,15 +2,18 @@
 
 from datetime import datetime
 from typing import Any, Literal, get_args, get_origin
+from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
     Double,
+    LargeBinary,
     MetaData,
     Table,
     Text,
+    Uuid,
     func,
 )  # fmt: skip
 from sqlalchemy.dialects.postgresql import JSON, TIMESTAMP
@@ -28,7 +31,7 @@ def column(name: str, field: Any, **options: Any) -> Column[Any]:
         raise TypeError(f"column {name}: {field} says nothing about its data class")
     base, optional = _base(field)
     sql: Any = {
-        str: Text, int: BigInteger, float: Double, bool: Boolean,
+        str: Text, int: BigInteger, float: Double, bool: Boolean, bytes: LargeBinary, UUID: Uuid,
     }.get(base)  # fmt: skip
     if base is datetime:
         sql = TIMESTAMP(timezone=True)

@@ -41,7 +41,7 @@ def environment(services: Sequence[str], nats_url: str, database_url: str,
         "TROTH_INDEX_KEY": INDEX_KEY, "TROTH_PEPPER": INDEX_KEY, "TROTH_DATABASE_PREFIX": prefix,
     }  # fmt: skip
     for service in services:
-        for name in ("SYSTEM_PASSWORD", "READER_PASSWORD", "NATS_PASSWORD"):
+        for name in ("SYSTEM_PASSWORD", "READER_PASSWORD", "SIGNER_PASSWORD", "NATS_PASSWORD"):
             found[f"TROTH_{service.upper()}_{name}"] = PASSWORD
     return found
 
@@ -57,7 +57,7 @@ def prepare(admin_url: str, schemas: Sequence[Schema], nats_url: str,
     """
     with psycopg.connect(admin_url, autocommit=True) as admin:
         for schema in schemas:
-            _copy(admin, _template(admin_url, schema), schema.service, f"{prefix}{schema.service}")
+            _copy(admin, _template(admin_url, schema), schema, f"{prefix}{schema.service}")
     os.environ |= environment([s.service for s in schemas], nats_url, admin_url, prefix)
     return Settings()  # pyright: ignore[reportCallIssue] - read from the environment
 
@@ -67,16 +67,19 @@ def _template(admin_url: str, schema: Schema) -> str:
     key = admin_url, id(schema)
     if key not in _templates:
         prefix = f"template{secrets.token_hex(4)}_"
-        migrate(admin_url, [schema], {schema.service: (PASSWORD, PASSWORD)}, prefix)
+        passwords = (PASSWORD,) * (2 + len(schema.logins))
+        migrate(admin_url, [schema], {schema.service: passwords}, prefix)
         _templates[key] = schema, f"{prefix}{schema.service}"
     return _templates[key][1]
 
 
-def _copy(admin: psycopg.Connection[Any], template: str, service: str, name: str) -> None:
+def _copy(admin: psycopg.Connection[Any], template: str, schema: Schema, name: str) -> None:
+    service = schema.service
+    roles = ", ".join(f"{service}_{role}" for role in ("system", "reader", *schema.logins))
     for statement in (
         f"create database {name} owner {service}_owner template {template} strategy file_copy",
         f"revoke all on database {name} from public",  # rights on a database are not copied
-        f"grant connect on database {name} to {service}_system, {service}_reader",
+        f"grant connect on database {name} to {roles}",
     ):
         admin.execute(statement.encode())
 

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 DATABASE_ROLES = ("system", "reader")
+FURTHER_ROLES = {"audit": ("signer",)}
 
 
 class SecretsRefused(RuntimeError):
@@ -48,7 +49,7 @@ def complete(known: Secrets | None, services: Sequence[str], nats_users: Sequenc
     databases = {
         service: {
             role: base.databases.get(service, {}).get(role) or _password()
-            for role in DATABASE_ROLES
+            for role in (*DATABASE_ROLES, *FURTHER_ROLES.get(service, ()))
         }
         for service in services
     }

@@ -12,9 +12,10 @@ from libs.common.eventstore import append_within
 from libs.common.log_page import LogPage, Page
 from libs.common.messages import Meta
 from libs.common.service import Service
-from services.audit import tables, views
+from services.audit import views
 from services.audit.contract import SERVICE, CompletenessShown, GapClosed, ProducerShown
 from services.audit.subscribers import gap_stream
+from services.audit.writing import Writer
 
 log = logging.getLogger(__name__)
 RETRY_S = 10.0
@@ -59,7 +60,7 @@ async def _head(service: Service, producer: str, after: int) -> int | None:
         return None
 
 
-async def close_gaps(service: Service) -> None:
+async def close_gaps(service: Service, writer: Writer) -> None:
     """Asks again for the numbers of each open gap; enters what comes, closes what is whole."""
     async with service.database.work() as connection:
         missing = await views.open_gaps(connection)
@@ -72,7 +73,7 @@ async def close_gaps(service: Service) -> None:
                 break
             after = found[-1].sequence
             async with service.database.work() as connection:
-                await tables.enter(connection, gap.producer, found)
+                await writer.enter(connection, gap.producer, found)
         await _close_if_whole(service, gap.producer, gap.incarnation, gap.first, gap.last)
 
 
@@ -87,11 +88,11 @@ async def _close_if_whole(
             await append_within(connection, gap_stream(closed), [closed], meta, first=2)
 
 
-async def watch_gaps(service: Service, every_s: float = RETRY_S) -> None:
+async def watch_gaps(service: Service, writer: Writer, every_s: float = RETRY_S) -> None:
     """For ever, in the leading process."""
     while True:
         try:
-            await close_gaps(service)
+            await close_gaps(service, writer)
         except (DomainError, nats.errors.Error, *LOST) as error:
             log.warning("gaps not looked after", extra={"cause": type(error).__name__})
         await asyncio.sleep(every_s)

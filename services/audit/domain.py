@@ -1,6 +1,10 @@
-"""What an event is entered as: its category, and the thing that it is about. Pure."""
+"""What an event is entered as: category, class, outcome, and the thing that it is about. Pure."""
 
-from services.audit.contract import Category
+from typing import Any
+
+import msgspec
+
+from services.audit.contract import Category, Outcome
 
 _BY_NAME: dict[str, Category] = {
     "person-registered": "authentication",
@@ -19,6 +23,15 @@ _BY_NAME: dict[str, Category] = {
     "event-skipped": "error",
     "gap-found": "error",
     "gap-closed": "error",
+    "producer-silent": "error",
+    "count-differed": "error",
+    "checkpoint-refused": "error",
+    "signing-resumed": "administration",
+    "export-requested": "administration",
+    "inventory-differed": "privacy",
+    "inventory-checked": "privacy",
+    "checkpoint-signed": "platform",
+    "digest-signed": "platform",
     "service-started": "platform",
     "service-stopped": "platform",
 }
@@ -29,12 +42,46 @@ _BY_SERVICE: dict[str, Category] = {
     "billing": "billing",
     "subscriptions": "integration",
 }
+# The permanent layer knows no finer one than this.
+_COARSE: dict[Category, str] = {"workflow": "administration"}
+_FAILED = frozenset({"failed", "timed-out", "impossible", "undelivered", "stopped"})
+_REFUSED = frozenset({"refused", "unmatched"})
+_FAILURES = frozenset(
+    {"reader-stopped", "event-skipped", "gap-found", "producer-silent", "count-differed"}
+)
+# What carries the trail away: a checkpoint for it alone is made once an hour, and told nobody.
+_TRANSPORT = frozenset({"checkpoint-signed", "digest-signed", "delivery-ended"})
+
+
+class _Data(msgspec.Struct):
+    outcome: Any = None
+
+
+_outcome = msgspec.json.Decoder(_Data).decode
 
 
 def category_of(event_type: str) -> Category:
     """One of about ten kinds of things that happen, from the event's type alone."""
     service, _, name = event_type.partition(".event.")
     return _BY_NAME.get(name) or _BY_SERVICE.get(service, "other")
+
+
+def class_of(event_type: str) -> str:
+    """The class of the entry's leaf (docs/trail-format.md, section 2)."""
+    if event_type.partition(".event.")[2] in _TRANSPORT:
+        return "transport"
+    category = category_of(event_type)
+    return _COARSE.get(category, category)
+
+
+def outcome_of(event_type: str, data: bytes) -> Outcome:
+    """What the event says became of it; what says nothing went well."""
+    name = event_type.partition(".event.")[2]
+    said = _outcome(data).outcome if b'"outcome"' in data else None
+    if "refused" in name or (isinstance(said, str) and said in _REFUSED):
+        return "refused"
+    failed = name in _FAILURES or name.endswith("-failed")
+    return "failure" if failed or (isinstance(said, str) and said in _FAILED) else "success"
 
 
 def kind_of(stream: str) -> str:

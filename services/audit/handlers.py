@@ -6,26 +6,28 @@ from faststream.nats.response import NatsResponse
 from libs.common.bus import CausedBy, reply
 from libs.common.errors import NotFound
 from libs.common.service import Service
-from services.audit import views
+from services.audit import searching
 from services.audit.completeness import completeness
 from services.audit.contract import SERVICE, FindCompleteness, FindEntries, FindEntry
+from services.audit.daykeys import DayKeys
+from services.audit.people import People
 
 
-def router(service: Service) -> NatsRouter:
+def router(service: Service, keys: DayKeys, people: People) -> NatsRouter:
     r = NatsRouter()
 
     @r.subscriber(FindEntries.type, queue=SERVICE)
     async def find_entries(query: FindEntries, meta: CausedBy) -> NatsResponse:
         async with service.database.read(meta.organization) as connection:
-            return reply(await views.find_entries(connection, meta.organization, query))
+            return reply(await searching.find_entries(connection, keys, people, query))
 
     @r.subscriber(FindEntry.type, queue=SERVICE)
     async def find_entry(query: FindEntry, meta: CausedBy) -> NatsResponse:
         async with service.database.read(meta.organization) as connection:
-            entry = await views.find_entry(connection, meta.organization, query.event_id)
-        if entry is None:
+            found = await searching.find_entry(connection, keys, people, query.event_id)
+        if found is None:
             raise NotFound
-        return reply(entry)
+        return reply(found.shown)
 
     @r.subscriber(FindCompleteness.type, queue=SERVICE)
     async def find_completeness(query: FindCompleteness) -> NatsResponse:

@@ -8,21 +8,18 @@ from libs.common.eventstore import append_within, stream_of
 from libs.common.messages import Meta, Recorded
 from libs.common.readers import Projection
 from services.audit.contract import PRODUCERS, SERVICE, GapClosed, GapFound
-from services.audit.tables import READER, enter
+from services.audit.tables import READER
+from services.audit.writing import Writer
 
 
 def trail_of(producer: str) -> Projection:
     """The reader of one producer; audit's own events come from its own log, once, and end there.
 
-    Its table is no view: nothing may delete from it, so a reader that begins anew finds its
-    entries in place and adds what is missing.
+    Its tables are no view: nothing may delete from them, so a reader that begins anew finds its
+    numbers taken and adds what is missing.
     """
     foreign = producer if producer != SERVICE else None
-    trail = Projection(f"{READER}{producer}", producer=foreign)
-
-    @trail.whole
-    async def take(connection: AsyncConnection, events: Sequence[Recorded]) -> None:
-        await enter(connection, producer, events)
+    trail = Projection(f"{READER}{producer}", version=2, producer=foreign)
 
     async def hole(connection: AsyncConnection, incarnation: int, first: int, last: int) -> None:
         found = GapFound(producer=producer, incarnation=incarnation, first=first, last=last)
@@ -37,4 +34,18 @@ def gap_stream(gap: GapFound | GapClosed) -> str:
     return stream_of("trail", "instance", gap.producer, str(gap.incarnation), str(gap.first))
 
 
-TRAILS = tuple(trail_of(producer) for producer in (*PRODUCERS, SERVICE))
+def trails() -> tuple[Projection, ...]:
+    return tuple(trail_of(producer) for producer in (*PRODUCERS, SERVICE))
+
+
+def enter_with(writer: Writer, readers: Sequence[Projection]) -> None:
+    """What the readers take goes into the trail."""
+    for reader in readers:
+        producer = reader.producer or SERVICE
+
+        async def take(
+            connection: AsyncConnection, events: Sequence[Recorded], producer: str = producer
+        ) -> None:
+            await writer.enter(connection, producer, events)
+
+        reader.whole(take)

@@ -1,52 +1,99 @@
-"""The trail, which only grows, and the gaps that were found in it."""
+"""The trail's tables: leaves for ever, sealed details by day; and the gaps that were found.
 
-from collections.abc import Sequence
-from datetime import datetime
+What the writer may do is in each table's `info`. `audit_detail` and its partitions belong to a role
+of their own that cannot log in, because who owns a table can do everything to it.
+"""
 
-import msgspec
-from sqlalchemy import (
-    Index,
-    MetaData,
-    Table,
-    UniqueConstraint,
-    insert,
-    update,
-)  # fmt: skip
+from typing import Annotated
+from uuid import UUID
+
+from sqlalchemy import Index, MetaData, Table, insert, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common import ids
 from libs.common.fields import (
-    Actor,
     Count,
-    EventId,
+    DataClass,
     Moment,
     OrganizationId,
-    RequestId,
-    StreamName,
-    Version,
+    Subject,
     Word,
-)  # fmt: skip
+    in_record,
+    indirect,
+    plain,
+)
 from libs.common.messages import Recorded
 from libs.common.readers import Projection
 from libs.common.tables import column
-from services.audit.contract import (
-    GapClosed,
-    GapFound,
-)
-from services.audit.domain import category_of, resource_of
+from services.audit.contract import GapClosed, GapFound
 
 READER = "trail_"
+TrailKey = Annotated[UUID, plain("audit trail")]
+DayNumber = Annotated[int, plain("day, counted from 1970-01-01")]
+Hashes = Annotated[bytes, plain("hashes of audit entries")]
+Packed = Annotated[bytes, plain("days and classes of audit entries")]
+SealedDetail = Annotated[
+    bytes, in_record(DataClass.DIRECT, "audit detail", Subject.PERSON, sealed=True)
+]
+BlindIndex = Annotated[int, indirect("blind index of an audit entry", Subject.PERSON)]
+
 metadata = MetaData()
-entries = Table(
-    "entries", metadata,
-    column("id", EventId, primary_key=True), column("producer", Word),
-    column("number", Count), column("incarnation", Count), column("org", OrganizationId),
-    column("type", Word), column("category", Word), column("stream", StreamName),
-    column("resource", StreamName), column("version", Version), column("actor", Actor),
-    column("request_id", RequestId | None), column("at", Moment),
-    UniqueConstraint("producer", "number", "incarnation"),
-    Index("entries_of_organization", "org", "at", "id"),
-    Index("entries_of_resource", "org", "resource", "at"),
+trails = Table(
+    # The only link between an organization and its trail; without it the trail names nobody.
+    "trails", metadata,
+    column("org", OrganizationId, primary_key=True), column("trail", TrailKey, unique=True),
+    info={"rights": "insert"},
+)  # fmt: skip
+trail_heads = Table(
+    # Derived from the leaves. Its rows are locked in the order of `trail`.
+    "trail_heads", metadata,
+    column("trail", TrailKey, primary_key=True), column("size", Count), column("frontier", Hashes),
+    info={"rights": "update"}, postgresql_with={"fillfactor": "50"},  # changed in its page
+)  # fmt: skip
+audit_leaf = Table(
+    # One row per batch and trail: 32 bytes an entry, 4 of its day and 1 of its class.
+    "audit_leaf", metadata,
+    column("trail", TrailKey, primary_key=True), column("first", Count, primary_key=True),
+    column("count", Count), column("leaves", Hashes), column("bodies", Hashes),
+    column("days", Packed), column("classes", Packed),
+    info={"rights": "insert"},
+)  # fmt: skip
+audit_tree = Table(
+    # The roots of whole subtrees of 256^level leaves: what tiles and proofs are made of.
+    "audit_tree", metadata,
+    column("trail", TrailKey, primary_key=True), column("level", Count, primary_key=True),
+    column("idx", Count, primary_key=True), column("hash", Hashes),
+    info={"rights": "insert"},
+)  # fmt: skip
+audit_detail = Table(
+    # Blind indexes hold the trail in them, so they need no second column to search by.
+    "audit_detail", metadata,
+    column("trail", TrailKey, primary_key=True), column("seq", Count, primary_key=True),
+    column("day", DayNumber, primary_key=True), column("sealed", SealedDetail),
+    column("id", BlindIndex), column("type", BlindIndex), column("actor", BlindIndex),
+    column("resource", BlindIndex), column("address", BlindIndex | None),
+    column("outcome", BlindIndex),
+    Index("audit_detail_by_id", "id"), Index("audit_detail_by_type", "type", "seq"),
+    Index("audit_detail_by_actor", "actor", "seq"),
+    Index("audit_detail_by_resource", "resource", "seq"),
+    Index(
+        "audit_detail_by_address", "address", "seq", postgresql_where=text("address is not null")
+    ),
+    Index("audit_detail_by_outcome", "outcome", "seq"),
+    postgresql_partition_by="LIST (day)",
+    info={"rights": "insert", "owner": "anonymizer"},
+)  # fmt: skip
+event_types = Table(
+    # The names of event types that were ever entered, of no trail: patterns are looked up here.
+    "event_types", metadata, column("type", Word, primary_key=True),
+    info={"rights": "insert", "shared": True},
+)  # fmt: skip
+taken = Table(
+    # Which numbers of a producer stand in the trail: one row per batch, `entered` for how many
+    # entries were made (fewer when an earlier incarnation had brought some of them).
+    "taken", metadata,
+    column("producer", Word, primary_key=True), column("incarnation", Count, primary_key=True),
+    column("last", Count, primary_key=True), column("first", Count), column("entered", Count),
+    column("at", Moment, server_default=text("now()")),
     info={"rights": "insert"},
 )  # fmt: skip
 gaps = Table(
@@ -54,54 +101,7 @@ gaps = Table(
     column("producer", Word), column("incarnation", Count), column("first", Count),
     column("last", Count), column("found_at", Moment), column("closed_at", Moment | None),
 )  # fmt: skip
-ENTER = """
-insert into entries (id, producer, number, incarnation, org, type, category, stream, resource,
-  version, actor, request_id, at)
-select r.id, b.producer, r.number, b.incarnation, r.org, r.type, r.category, r.stream, r.resource,
-  r.version, r.actor, r.request_id, r.at
-from (select %s::text as producer, incarnation from readers where name = %s) as b,
-  json_to_recordset(%s::json) as r(id text, number bigint, org text, type text, category text,
-    stream text, resource text, version bigint, actor text, request_id text, at timestamptz)
-on conflict do nothing
-"""
 gap_view = Projection("gaps", version=1, tables=[gaps])
-
-
-class Entry(msgspec.Struct):
-    """One row of the trail on its way into the table: ids, never what was processed."""
-
-    id: str
-    number: int
-    org: str
-    type: str
-    category: str
-    stream: str
-    resource: str
-    version: int
-    actor: str
-    request_id: str | None
-    at: datetime
-
-
-async def enter(connection: AsyncConnection, producer: str, events: Sequence[Recorded]) -> None:
-    """Enters a batch with one statement; what stands there already is left as it is.
-
-    The incarnation of the numbers is the one that the producer's reader has in this transaction.
-    """
-    rows = [
-        Entry(
-            id=public_id(e.id), number=e.sequence, org=e.organization, type=e.type,
-            category=category_of(e.type), stream=e.subject, resource=resource_of(e.subject),
-            version=e.streamversion, actor=e.actor, request_id=e.requestid or None, at=e.time,
-        )
-        for e in events
-    ]  # fmt: skip
-    batch = msgspec.json.encode(rows).decode()
-    await connection.exec_driver_sql(ENTER, (producer, f"{READER}{producer}", batch))
-
-
-def public_id(event_id: str) -> str:
-    return ids.public("evt", ids.uuid.UUID(event_id))
 
 
 @gap_view.on(GapFound)

@@ -1,34 +1,26 @@
-"""What audit shows: entries of an organization, and how complete the trail is."""
+"""How complete the trail is: what was taken of each producer, and which numbers are missing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import (
-    Row,
-    Select,
-    or_,
-    select,
-    text,
-)  # fmt: skip
+from sqlalchemy import Row, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.pages import Page, page_of, seek
-from services.audit.contract import (
-    PRODUCERS,
-    SERVICE,
-    EntryShown,
-    FindEntries,
-    Gap,
-)
-from services.audit.domain import kind_of
-from services.audit.tables import READER, entries, gaps
+from services.audit.contract import PRODUCERS, SERVICE, Gap
+from services.audit.tables import READER, gaps
 
+# From what the writer noted when it entered: one row per batch, ranges without a common number.
 COUNTS = """
 select substr(r.name, :skip) producer, r.incarnation, r.n,
-  (select count(*) from (select distinct e.number from entries e
-    where e.producer = substr(r.name, :skip) and e.number <= r.n) as numbers) as counted
+  (select coalesce(sum(t.last - t.first + 1), 0)::bigint from taken t
+    where t.producer = substr(r.name, :skip) and t.incarnation = r.incarnation and t.last <= r.n)
+  as counted
 from readers r where r.name like :readers order by 1
+"""
+BETWEEN = """
+select coalesce(sum(least(t.last, :last) - greatest(t.first, :first) + 1), 0)::bigint from taken t
+where t.producer = :p and t.incarnation = :i and t.last >= :first and t.first <= :last
 """
 
 
@@ -43,8 +35,7 @@ async def count_between(
     connection: AsyncConnection, producer: str, incarnation: int, first: int, last: int
 ) -> int:
     found = await connection.execute(
-        text("select count(*) from entries where producer = :p and incarnation = :i"
-             " and number between :first and :last"),
+        text(BETWEEN),
         {"p": producer, "i": incarnation, "first": first, "last": last},
     )  # fmt: skip
     return found.scalar_one()
@@ -79,50 +70,3 @@ async def find_taken(connection: AsyncConnection) -> list[Taken]:
         )
         for producer in (*PRODUCERS, SERVICE)
     ]  # fmt: skip
-
-
-async def find_entries(
-    connection: AsyncConnection, organization: str, query: FindEntries
-) -> Page[EntryShown]:
-    statement = _filtered(select(entries).where(entries.c.org == organization), query)
-    statement = seek(statement, query, entries.c.at, entries.c.id)
-    found = (await connection.execute(statement)).all()
-    return page_of(found, query, lambda r: (r.at, r.id), [entry_shown(row) for row in found])
-
-
-def _filtered(statement: Select[Any], query: FindEntries) -> Any:
-    if query.event_type is not None:
-        kinds = [
-            entries.c.type.startswith(kind[:-1], autoescape=True)
-            if kind.endswith("*")
-            else entries.c.type == kind
-            for kind in query.event_type
-        ]
-        statement = statement.where(or_(*kinds))
-    if query.actor is not None:
-        statement = statement.where(entries.c.actor.in_(query.actor))
-    if query.resource is not None:
-        statement = statement.where(entries.c.resource.in_(query.resource))
-    if query.from_at is not None:
-        statement = statement.where(entries.c.at >= query.from_at)
-    if query.to_at is not None:
-        statement = statement.where(entries.c.at < query.to_at)
-    return statement
-
-
-async def find_entry(
-    connection: AsyncConnection, organization: str, event_id: str
-) -> EntryShown | None:
-    found = await connection.execute(
-        select(entries).where(entries.c.org == organization, entries.c.id == event_id)
-    )
-    row = found.first()
-    return entry_shown(row) if row is not None else None
-
-
-def entry_shown(row: Row[Any]) -> EntryShown:
-    return EntryShown(
-        id=row.id, type=row.type, category=row.category, producer=row.producer,
-        number=row.number, resource_kind=kind_of(row.stream), resource=row.resource,
-        version=row.version, actor=row.actor, request_id=row.request_id, occurred_at=row.at,
-    )  # fmt: skip

@@ -1,8 +1,17 @@
 """What billing keeps, and for how long."""
 
+from libs.common.purposes import Basis, Purpose
 from libs.common.retention import Retention
 
 RULES = (
-    Retention("account", None, "plan, periods and alarms of an organization, in its stream"),
-    Retention("usage", None, "started executions per day, workflow and kind: what was billed"),
-)
+    Retention(
+        "account", None, "plan, periods and alarms of an organization, in its stream",
+        Purpose.BILLING, Basis.CONTRACT, tables=("accounts", "alarms"),
+        events=("account-opened", "entitlements-set", "plan-changed", "usage-alarm-raised"),
+    ),
+    Retention(
+        "usage", None, "started executions per day, workflow and kind: what was billed",
+        Purpose.BILLING, Basis.LEGAL_OBLIGATION, tables=("usage", "used"),
+        events=("period-closed",),
+    ),
+)  # fmt: skip

@@ -12,10 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.envelope import public_event
 from libs.common.fields import (
     Count,
-    DataClass,
     EventId,
     ExecutionId,
-    Meaning,
     Moment,
     OpenJson,
     OrganizationId,
@@ -24,6 +22,7 @@ from libs.common.fields import (
     Version,
     Word,
     WorkflowId,
+    indirect,
 )
 from libs.common.messages import EVENTS, Recorded
 from libs.common.tables import column
@@ -33,7 +32,7 @@ from services.executor.tables import metadata
 KEEP_DAYS = 30
 KEEP_OF_A_TYPE = 10_000
 CUSTOM_SOURCE = "/v1/events"
-Owner = Annotated[str, Meaning(DataClass.INDIRECT, "a workflow or an execution")]
+Owner = Annotated[str, indirect("a workflow or an execution")]
 CLOCK = text("clock_timestamp()")
 
 # `event` is the CloudEvent as customers see it; the data of a customer's own one stays sealed in

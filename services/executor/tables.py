@@ -8,23 +8,22 @@ from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 
 from libs.common.fields import (
     Count,
-    DataClass,
     Digest,
     ExecutionId,
     Flag,
-    Meaning,
     Moment,
     Number,
     OrganizationId,
     SealedJson,
     Version,
     Word,
+    plain,
 )  # fmt: skip
 from libs.common.tables import column
 
 metadata = MetaData()
-Inbox = Annotated[str, Meaning(DataClass.NONE, "reply inbox")]
-Process = Annotated[str, Meaning(DataClass.NONE, "process of this installation")]
+Inbox = Annotated[str, plain("reply inbox")]
+Process = Annotated[str, plain("process of this installation")]
 
 timers = Table(
     "timers",
@@ -50,7 +49,7 @@ timers = Table(
             ),
             persisted=True,
         ),
-        nullable=False, info={"meaning": Meaning(DataClass.NONE, "time"), "field": datetime},
+        nullable=False, info={"meaning": plain("time"), "field": datetime},
     ),
     Index("timers_by_org", "org", "priority", "ready_at"),
     Index("timers_ready", "ready_at"),
@@ -102,7 +101,7 @@ rates = Table(
     column("n", Count, server_default="0"),
     Column(
         "at", ARRAY(TIMESTAMP(timezone=True)), nullable=False, server_default="{}",
-        info={"meaning": Meaning(DataClass.NONE, "time"), "field": datetime},
+        info={"meaning": plain("time"), "field": datetime},
     ),
     info={"append": True, "hidden": True},
 )  # fmt: skip

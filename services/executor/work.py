@@ -1,13 +1,36 @@
 """What goes over the WORK queue: a start with its reply inbox, and the answer to it."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+
+from libs.common.fields import (
+    Actor,
+    Bytes,
+    CallId,
+    Count,
+    Digest,
+    ExecutionId,
+    HttpPath,
+    OrganizationId,
+    RequestId,
+    SealedJson,
+    SealedOrigin,
+    Seconds,
+    TraceParent,
+    Version,
+    WorkflowId,
+    indirect,
+    plain,
+)
 
 SUBJECT = "executor.work.start"
 STREAM = "WORK"
 DURABLE = "executor"
 PURPOSE = "executions"
+ReplyInbox = Annotated[str, plain("reply inbox")]
+TriggerKey = Annotated[str, plain("key of a trigger")]
+Facts = Annotated[dict[str, Any], indirect("what is recorded about a trigger: ids and times")]
 
 
 class Start(msgspec.Struct, omit_defaults=True):
@@ -24,26 +47,26 @@ class Start(msgspec.Struct, omit_defaults=True):
     """
 
     kind: Literal["webhook", "manual", "schedule", "event"]
-    organization: str
-    execution: str
-    call: str
-    payload: str
-    body_digest: str
-    key_digest: str
-    reply: str
-    deadline_ms: int
-    actor: str
-    request_id: str
-    path: str | None = None
-    workflow: str | None = None
-    version: int | None = None
+    organization: OrganizationId
+    execution: ExecutionId
+    call: CallId
+    payload: SealedJson
+    body_digest: Digest
+    key_digest: Digest
+    reply: ReplyInbox
+    deadline_ms: Count
+    actor: Actor
+    request_id: RequestId
+    path: HttpPath | None = None
+    workflow: WorkflowId | None = None
+    version: Version | None = None
     respond: Literal["accepted", "result"] = "accepted"
-    wait_s: float = 0
-    origin: str | None = None
-    traceparent: str | None = None
-    bytes: int = 0
-    trigger: str | None = None
-    facts: dict[str, Any] = {}
+    wait_s: Seconds = 0
+    origin: SealedOrigin | None = None
+    traceparent: TraceParent | None = None
+    bytes: Bytes = 0
+    trigger: TriggerKey | None = None
+    facts: Facts = {}
 
     @property
     def unattended(self) -> bool:

@@ -9,6 +9,7 @@ from services.gateway.routes import (
     api_keys,
     approvals,
     audit,
+    audit_proofs,
     billing,
     connectors,
     controls,
@@ -20,6 +21,7 @@ from services.gateway.routes import (
     executions,
     home,
     instance,
+    inventory,
     members,
     notifications,
     operations,
@@ -40,7 +42,8 @@ SERVICE = "gateway"
 FILES = (
     people, organizations, members, api_keys, notifications, workflows, reviews, secrets, variables,
     triggers, trigger_calls, executions, controls, replays, drafts, operations, approvals,
-    connectors, schema, billing, events, custom_events, event_subscriptions, audit, instance,
+    connectors, schema, billing, events, custom_events, event_subscriptions, audit,
+    audit_proofs, inventory, instance,
     home, documents,
 )  # fmt: skip
 

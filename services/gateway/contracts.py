@@ -25,6 +25,7 @@ from libs.common.fields import (
     WorkflowId,
 )  # fmt: skip
 from libs.common.messages import Message
+from services.audit.contract import ExportFormat
 from services.executor.contract import CustomType, ExecutionShown, OwnId, TimelineEntry
 from services.workflows.contract import WorkflowShown
 
@@ -51,6 +52,14 @@ class StartByHand(Message):
 
     input: AnyJson = None
     version: Version | None = None
+
+
+class TrailExport(Message):
+    """A part of the organization's trail: `from` inclusive, `to` exclusive."""
+
+    format: ExportFormat
+    from_: Annotated[Moment, Field(alias="from")]
+    to: Moment
 
 
 class EventSaid(Message):

@@ -13,7 +13,10 @@ from services.gateway.problems import did_you_mean, fields_of
 from services.gateway.refusals import UnknownParameter
 
 VALUES_MAX = 20
-_OUTER = {"from_at": "from", "to_at": "to", "event_type": "type", "other": "with"}
+_OUTER = {
+    "from_at": "from", "to_at": "to", "from_size": "from", "to_size": "to", "event_type": "type",
+    "other": "with",
+}  # fmt: skip
 
 
 class Parameters:

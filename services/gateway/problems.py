@@ -12,7 +12,8 @@ from libs.common.errors import DomainError, FieldProblem
 STATUS = {
     "malformed": 400, "not-signed-in": 401, "payment-needed": 402, "forbidden": 403,
     "not-found": 404, "method-not-allowed": 405, "not-acceptable": 406, "conflict": 409,
-    "stale": 412, "too-large": 413, "media-type-unsupported": 415, "rejected": 422,
+    "stale": 412, "too-large": 413, "media-type-unsupported": 415, "range-not-satisfiable": 416,
+    "rejected": 422,
     "precondition-required": 428, "too-many": 429, "headers-too-large": 431, "internal": 500,
     "unavailable": 503,
 }  # fmt: skip

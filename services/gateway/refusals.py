@@ -57,6 +57,11 @@ class TooManyStreams(TooMany):
     code = "too-many-streams"
 
 
+class RangeNotSatisfiable(DomainError):
+    kind = "range-not-satisfiable"
+    code = "range-not-satisfiable"
+
+
 class MethodNotAllowed(DomainError):
     kind = "method-not-allowed"
     code = "method-not-allowed"

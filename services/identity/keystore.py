@@ -57,6 +57,19 @@ class KeyStore:
         """The wrapped key, or None when there is none (any more)."""
         return await self._run(lambda db: _find(db, owner, purpose))
 
+    async def fetch_late(self, owner: str, purpose: str) -> WrappedKey | None:
+        """As `fetch`; makes the key of a purpose that is younger than its owner's other keys.
+
+        Who is forgotten has no living key, and gets none.
+        """
+        return await self._run(
+            lambda db: _find(db, owner, purpose) or self._add(db, owner, purpose)
+        )
+
+    async def fetch_by_id(self, kid: str, purpose: str) -> tuple[str, WrappedKey] | None:
+        """The owner and the wrapped key; None when it is destroyed."""
+        return await self._run(lambda db: _find_by_id(db, kid, purpose))
+
     async def destroy(self, owner: str) -> list[str]:
         """Destroys all keys of an owner and names them; what they sealed reads as `forgotten`."""
         return await self._run(lambda db: _destroy(db, owner))
@@ -79,6 +92,13 @@ class KeyStore:
         if found is None:
             raise Forgotten(owner)
         return found.kid
+
+    def _add(self, db: Connection, owner: str, purpose: str) -> WrappedKey | None:
+        alive = (data_keys.c.owner == owner) & data_keys.c.wrapped.is_not(None)
+        if db.execute(select(data_keys.c.kid).where(alive).limit(1)).first() is None:
+            return None
+        self._ensure(db, owner, purpose)
+        return _find(db, owner, purpose)
 
     async def _run(self, work: Callable[[Connection], T]) -> T:
         return await asyncio.to_thread(self._in_transaction, work)
@@ -129,6 +149,15 @@ def _find(db: Connection, owner: str, purpose: str) -> WrappedKey | None:
         )
     ).first()
     return WrappedKey(row.kid, row.wrapped) if row is not None and row.wrapped else None
+
+
+def _find_by_id(db: Connection, kid: str, purpose: str) -> tuple[str, WrappedKey] | None:
+    row = db.execute(
+        select(data_keys.c.owner, data_keys.c.wrapped).where(
+            data_keys.c.kid == kid, data_keys.c.purpose == purpose
+        )
+    ).first()
+    return (row.owner, WrappedKey(kid, row.wrapped)) if row is not None and row.wrapped else None
 
 
 def _destroy(db: Connection, owner: str) -> list[str]:

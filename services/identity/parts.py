@@ -15,7 +15,7 @@ from services.identity.keystore import KeyStore
 from services.identity.passwords import Hasher
 from services.identity.settings import IdentitySettings
 
-PERSON_PURPOSES = ("profile",)
+PERSON_PURPOSES = ("profile", "audit")
 ORGANIZATION_PURPOSES = ("content", "executions", "secrets")
 
 

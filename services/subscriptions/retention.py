@@ -7,6 +7,7 @@ from sqlalchemy import text
 
 from libs.common.database import LOST
 from libs.common.errors import DomainError
+from libs.common.purposes import Basis, Purpose
 from libs.common.retention import Retention
 from libs.common.service import Service
 from services.subscriptions.feeding import KEEP_DAYS
@@ -17,11 +18,30 @@ AT_ONCE_MAX = 5000
 SUBJECTS_KEEP_DAYS = 30
 
 RULES = (
-    Retention("feed", KEEP_DAYS, "public events, for customers to read"),
-    Retention("deliveries", KEEP_DAYS, "the log of deliveries, from their end"),
-    Retention("delivery-streams", SUBJECTS_KEEP_DAYS,
-              "numbers given per endpoint and execution or day, from the last one"),
-    Retention("subscriptions", None, "event subscriptions, in their streams"),
+    Retention(
+        "feed", KEEP_DAYS, "public events, for customers to read",
+        Purpose.MESSAGES, Basis.CONTRACT, tables=("feed", "feed_floors", "feed_heads"),
+    ),
+    Retention(
+        "deliveries", KEEP_DAYS, "the log of deliveries, from their end",
+        Purpose.MESSAGES, Basis.CONTRACT, tables=("deliveries",),
+    ),
+    Retention(
+        "delivery-streams", SUBJECTS_KEEP_DAYS,
+        "numbers given per endpoint and execution or day, from the last one",
+        Purpose.MESSAGES, Basis.CONTRACT, tables=("delivery_streams",),
+    ),
+    Retention(
+        "subscriptions", None, "event subscriptions, and what became of deliveries, in streams",
+        Purpose.MESSAGES, Basis.CONTRACT,
+        keys=("content", "secrets"),
+        tables=("subscriptions", "endpoints", "signing_secrets"),
+        events=(
+            "subscription-created", "subscription-changed", "subscription-deleted",
+            "subscription-disabled", "subscription-enabled", "signing-secret-rotated",
+            "delivery-ended", "delivery-resent", "test-sent",
+        ),
+    ),
 )  # fmt: skip
 STATEMENTS = tuple(map(text, (
     f"""delete from deliveries where id in (select id from deliveries

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.messages import Recorded
 from libs.common.readers import Projection
+from services.audit import contract as audit
 from services.billing import contract as billing
 from services.executor import contract as executor
 from services.identity import contract as identity
@@ -22,7 +23,9 @@ from services.subscriptions.contract import (
 from services.subscriptions.tables import endpoints
 from services.workflows import contract as workflows
 
-PRODUCERS = (identity.SERVICE, workflows.SERVICE, executor.SERVICE, billing.SERVICE)
+PRODUCERS = (
+    identity.SERVICE, workflows.SERVICE, executor.SERVICE, billing.SERVICE, audit.SERVICE,
+)  # fmt: skip
 
 
 def _inbox(producer: str) -> Projection:

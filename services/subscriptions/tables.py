@@ -7,12 +7,10 @@ from sqlalchemy import Index, MetaData, PrimaryKeyConstraint, Table, text
 
 from libs.common.fields import (
     Count,
-    DataClass,
     DeliveryId,
     EventId,
     Flag,
     HostName,
-    Meaning,
     Moment,
     Number,
     OpenJson,
@@ -23,12 +21,13 @@ from libs.common.fields import (
     SubscriptionId,
     Version,
     Word,
+    plain,
 )  # fmt: skip
 from libs.common.tables import column, moment_now
 from services.subscriptions.contract import DeliveryOutcome
 
-Filter = Annotated[JsonValue, Meaning(DataClass.NONE, "types and conditions")]
-Attempts = Annotated[JsonValue, Meaning(DataClass.NONE, "times and statuses of attempts")]
+Filter = Annotated[JsonValue, plain("types and conditions")]
+Attempts = Annotated[JsonValue, plain("times and statuses of attempts")]
 
 metadata = MetaData()
 

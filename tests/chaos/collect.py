@@ -1,6 +1,7 @@
 """Reads the facts from the databases and from the streams of the bus."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,10 @@ from nats.js.errors import NotFoundError
 from cli.services import readers_of, schemas
 from libs.common import ids
 from libs.common.messages import decode_batch
+from libs.trail.canonical import FIELDS
+from services.audit.daykeys import DayKeys
+from services.audit.detail import glance
+from services.audit.settings import places_in
 from tests.chaos.facts import Event, Facts, Number, Producer
 from tests.chaos.stack import Stack
 
@@ -26,7 +31,7 @@ MORE = """, data ->> 'path', (data ->> 'attempt')::int, data ->> 'outcome',
   coalesce((select array_agg(r ->> 'path') from json_array_elements(case json_typeof(
     data -> 'results') when 'array' then data -> 'results' else '[]' end) r), '{}')
 """
-AUDITED = "select number, id from entries where producer = %s and number <= %s order by 1"
+AUDITED = "select day, trail, seq, sealed from audit_detail order by day, trail, seq"
 UNFINISHED = """
 select count(*) from log s where s.type = 'executor.event.execution-started' and not exists (
   select 1 from log f where f.stream = s.stream and f.type = 'executor.event.execution-finished')
@@ -56,8 +61,16 @@ def _event(
     )  # fmt: skip
 
 
-def audited(rows: Rows, producer: str, head: int) -> list[Number]:
-    return [Number(n, event_id) for n, event_id in rows("audit", AUDITED, producer, head)]
+def audited(rows: Rows, keys: DayKeys) -> dict[str, list[Number]]:
+    """What was entered of each producer, as the sealed details of the trail say it."""
+    found: dict[str, list[Number]] = defaultdict(list)
+    for day, trail, seq, sealed in rows("audit", AUDITED):
+        values = glance(sealed, keys.of(day), trail, seq)
+        assert values is not None, f"a detail of day {day} does not open: {trail} {seq}"
+        of = dict(zip(FIELDS, values, strict=True))
+        n = int(str(of["number"]).partition(":")[2])
+        found[str(of["producer"])].append(Number(n, str(of["id"])))
+    return found
 
 
 def head_of(rows: Rows, service: str) -> int:
@@ -90,13 +103,14 @@ def collect(stack: Stack, acknowledged: Any, requests: Any) -> Facts:
     rows = stack.rows
     heads = {name: head_of(rows, name) for name in PRODUCERS}
     stack.wait_a_while(lambda: all(_taken(rows, name, heads[name]) for name in PRODUCERS), 10)
+    entries = audited(rows, DayKeys(places_in(stack.installation.folder.path)))
     producers: dict[str, Producer] = {}
     for name, head in heads.items():
         producers[name] = Producer(
             producer_log(rows, name, head), head,
             relayed=min(head, rows(name, TAKEN, "relay")[0][0]),
             published=asyncio.run(published(stack, name, head)),
-            audited=audited(rows, name, head),
+            audited=[one for one in entries[name] if one.n <= head],
         )  # fmt: skip
     due = "select execution, extract(epoch from due_at - now())::float8 from timers"
     used = rows("billing", "select coalesce(sum(executions), 0)::int from used")

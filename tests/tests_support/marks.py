@@ -20,6 +20,7 @@ SENT = {
     "store-secret": {"value"},
     "set-variable": {"value"},
     "find-executions": {"key", "q"},
+    "find-entries": {"address"},
     "cancel-execution": {"reason"},
     "pause-execution": {"reason"},
     "resume-execution": {"value"},
@@ -72,6 +73,7 @@ def many(api: Api) -> None:
         done = api.post(f"/v1/executions/{verb}", wanted | more, headers={"Prefer": "wait=10"})
         api.get(f"/v1/operations/{done['id']}/result")
     api.get(f"/v1/executions?q={MARK}")
+    api.get(f"/v1/audit/events?address={MARK}")
     api.post("/v1/events", {"type": "custom.marked", "data": {f"{MARK} k": f"{MARK} v"}})
     drafted(api)
 

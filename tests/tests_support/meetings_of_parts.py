@@ -211,6 +211,11 @@ def at(moment: Callable[[Front], None]) -> httpx.Response:
     return asyncio.run(ask())
 
 
+@meets("not-signed-yet")
+def _(world: World) -> httpx.Response:
+    return world.home.owner.ask("GET", "/v1/audit/consistency?from=1&to=999999999")
+
+
 @meets("starting")
 def _(world: World) -> httpx.Response:
     return at(lambda front: None)

@@ -57,6 +57,9 @@ def requests_of(world: World, op: Operation) -> Made:
         case "replay-execution" | "run-draft" | "try-step":
             good = good_body(op, world)
             return api, path, {"json": good}, {"json": good | {"input": {"who": "other"}}}
+        case "export-trail":
+            good = good_body(op, world)
+            return api, path, {"json": good}, {"json": good | {"format": "ocsf"}}
         case "migrate-execution":
             execution, _ = asked(api, home.ids["asks"])
             path = home.path(op, execution=execution)

@@ -21,8 +21,11 @@ from libs.embedded.postgres import Postgres
 ROOT = Path(__file__).parents[2]
 OWNERS = ("identity", "workflows", "executor", "billing", "audit", "subscriptions")
 START_WITHIN_S, STOP_WITHIN_S = 100, 40
-# What callers cause by being refused, and processes by starting: no change of anything.
-ASIDE = r"event\.(access-refused|api-usage-recorded|sign-in-refused|key-created|service-.*)$"
+# What callers cause by being refused, processes by starting, the hour by its end: no change.
+ASIDE = (
+    r"event\.(access-refused|api-usage-recorded|sign-in-refused|key-created|service-.*"
+    r"|checkpoint-signed|digest-signed)$"
+)
 
 
 @dataclass

@@ -87,6 +87,9 @@ def good_body(operation: Operation, world: World) -> dict[str, Any]:
         "reject-approval": {"comment": "no"},
         "set-publishing-policy": {"review": False},
         "emit-event": {"type": "custom.walked", "data": {"n": 1}},
+        "export-trail": {"format": "jsonl", "from": "2026-01-01T00:00:00Z",
+                         "to": "2026-01-02T00:00:00Z"},
+        "resume-signing": {"trail": f"trail_{0:026}"},
     }  # fmt: skip
     return dict(bodies[operation.id])
 

@@ -94,7 +94,7 @@ def _kind(path: str) -> str:
 
 
 # Parameters that an operation can't do without, and what each is.
-NEEDED = {"with": "execution"}
+NEEDED = {"with": "execution", "from": "from-size", "to": "to-size"}
 
 
 @dataclass(eq=False)
@@ -195,6 +195,8 @@ def furnish(world: World, organization: Organization) -> None:
     deliveries = f"/v1/event-subscriptions/{subscription['id']}/deliveries?outcome=delivered"
     delivery = until(lambda: api.get(deliveries)["data"])[0]
     notification = until(lambda: api.get("/v1/notifications")["data"])[0]
+    event = api.get("/v1/audit/events")["data"][0]["id"]
+    until(lambda: api.ask("GET", f"/v1/audit/events/{event}/proof").status_code == 200)
     organization.ids |= {
         "workflow": workflow["id"], "version": "1", "type": "http-request", "step": "greeting",
         "name-of-variables": f"colour-{tail}", "name-of-secrets": f"key-{tail}",
@@ -203,7 +205,8 @@ def furnish(world: World, organization: Organization) -> None:
         "person": api.get("/v1/members")["data"][0]["person"],
         "review": review["id"], "approval": approval, "operation": operation["id"],
         "asks": asks["id"], "notification": notification["id"], "disabled": gone["id"],
-        "event": api.get("/v1/audit/events")["data"][0]["id"], "invitation": invited["id"],
+        "event": event, "invitation": invited["id"],
+        "level": "0", "index": "0", "from-size": "0", "to-size": "1",
     }  # fmt: skip
 
 

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from tools.docs.asyncapi import asyncapi_document
 from tools.docs.events import events_page
+from tools.docs.inventory import inventory_file, inventory_page
 from tools.docs.language import language_page
 from tools.docs.openapi import openapi_document
 from tools.docs.permissions import permissions_page
+from tools.docs.privacy import privacy_page
 from tools.docs.problems import problems_page
 from tools.docs.retention import retention_page
 from tools.docs.settings import settings_page
@@ -18,6 +20,9 @@ PAGES: dict[str, Callable[[], str]] = {
     "events.md": events_page,
     "asyncapi.json": asyncapi_document,
     "openapi.json": openapi_document,
+    "inventory.md": inventory_page,
+    "../services/audit/inventory.json": inventory_file,
+    "privacy-tables.md": privacy_page,
     "language.md": language_page,
     "permissions.md": permissions_page,
     "retention.md": retention_page,
@@ -45,6 +50,7 @@ def main(arguments: list[str], folder: Path = ROOT / "docs") -> int:
         print("usage: python -m tools.docs [--check]", file=sys.stderr)
         return 2
     for name in stale(folder):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(PAGES[name]().encode())
         print(f"wrote docs/{name}")
     return 0

@@ -1,7 +1,7 @@
 """docs/permissions.md: roles, what asks need, who may have which keys, who may say what."""
 
 from cli.permissions import users
-from libs.common.grants import GRANTS
+from libs.common.grants import GRANTS, OPENS
 from services.identity.contract import PERMISSIONS, ROLES
 from tools import inventory
 from tools.docs.markdown import code, page, table
@@ -12,7 +12,8 @@ runs. API keys have scopes: never more than the role of the person who made them
 """
 KEYS = """
 Data keys are made, kept and destroyed by identity alone. Others ask for a key of one purpose,
-get it wrapped, unwrap it with the installation's key and forget it after ten minutes.
+get it wrapped, unwrap it with the installation's key and forget it after ten minutes. A service
+opens what its own records hold sealed, and of others what is listed below it.
 """
 SUBJECTS = """
 Each service is a NATS user of its own; what is not listed is refused by the server. The lists are
@@ -42,7 +43,17 @@ def _asks() -> str:
 
 def _keys() -> str:
     rows = [(name, ", ".join(sorted(held)) or "none") for name, held in sorted(GRANTS.items())]
-    return table(("service", "purposes"), rows)
+    foreign = [
+        (name, code(rule), why)
+        for name, rules in sorted(OPENS.items())
+        for rule, why in rules.items()
+    ]
+    return "\n\n".join(
+        (
+            table(("service", "purposes"), rows),
+            table(("service", "opens of others", "why"), foreign),
+        )
+    )
 
 
 def _subjects() -> str:

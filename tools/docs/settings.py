@@ -22,7 +22,7 @@ them. A required one that is missing stops the start.
 PASSWORDS = """
 Each service connects as its own roles and its own NATS user. For every service (`IDENTITY`,
 `WORKFLOWS` …): `TROTH_<SERVICE>_SYSTEM_PASSWORD`, `TROTH_<SERVICE>_READER_PASSWORD`,
-`TROTH_<SERVICE>_NATS_PASSWORD`.
+`TROTH_<SERVICE>_NATS_PASSWORD`. Audit's signer has one more: `TROTH_AUDIT_SIGNER_PASSWORD`.
 """
 NAME = re.compile(r"TROTH_[A-Z]+(_[A-Z]+)*")
 HEAD = ("variable", "default", "limits")
@@ -35,13 +35,18 @@ def settings_page() -> str:
         own = [
             (_variable(name, info), info)
             for name, info in kind.model_fields.items()
-            if kind is Settings or name not in Settings.model_fields
+            if name not in _inherited(kind)
         ]
         shown |= {name for name, _ in own}
         parts += [_title(kind), " ".join((kind.__doc__ or "").split())]
         parts.append(table(HEAD, [(code(n), _default(i), _limits(i)) for n, i in own]))
     parts += ["## Passwords", PASSWORDS, "## Read elsewhere", _elsewhere(shown)]
     return page("Settings", *parts)
+
+
+def _inherited(kind: type[Settings]) -> set[str]:
+    above = [base for base in kind.__mro__[1:] if issubclass(base, Settings)]
+    return {name for base in above for name in base.model_fields}
 
 
 def _title(kind: type[Settings]) -> str:

@@ -11,13 +11,13 @@ from libs.common.fields import (
     AnyJson,
     Bytes,
     Count,
-    DataClass,
     Digest,
     EventId,
     ExecutionId,
-    Meaning,
     SealedJson,
     Word,
+    indirect,
+    plain,
 )
 from libs.common.messages import Command, Event, Message
 from libs.common.streams import stream_of
@@ -25,11 +25,11 @@ from libs.common.streams import stream_of
 CUSTOM_BYTES_MAX = 65_536
 CustomType = Annotated[
     str, Field(pattern=r"^custom\.[a-z0-9._-]{1,80}$"),
-    Meaning(DataClass.NONE, "type of an organization's own event"),
+    plain("type of an organization's own event"),
 ]  # fmt: skip
 OwnId = Annotated[
     str, Field(min_length=1, max_length=200),
-    Meaning(DataClass.INDIRECT, "what the caller calls an event; only a digest of it is kept"),
+    indirect("what the caller calls an event; only a digest of it is kept"),
 ]  # fmt: skip
 
 

@@ -7,20 +7,17 @@ from pydantic import Field
 from libs.common.fields import (
     AnyJson,
     Count,
-    DataClass,
     ExecutionId,
-    Meaning,
     Moment,
     OperationId,
     Word,
+    indirect,
 )
 from libs.common.lists import Page, PageQuery
 from libs.common.messages import Command, Event, Message, Query
 
 OperationStatus = Literal["queued", "running", "succeeded", "failed", "cancelled"]
-ItemId = Annotated[
-    str, Field(max_length=48), Meaning(DataClass.INDIRECT, "execution id or trigger call id")
-]
+ItemId = Annotated[str, Field(max_length=48), indirect("execution id or trigger call id")]
 
 
 class OperationResult(Message):

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from libs.common.bus import Answered
 from libs.common.lists import Page
 from libs.common.messages import Ask
+from services.audit.contract import EXPORT_PREFIX, FindExport
 from services.executor.contract import (
     CancelOperation,
     FindOperation,
@@ -22,6 +23,7 @@ from services.executor.contract import (
 from services.gateway.access import SignedIn
 from services.gateway.bodies import JSON
 from services.gateway.call import Call, json_response
+from services.gateway.exported import exported
 from services.gateway.lines import LINES, Lines
 from services.gateway.parameters import Parameters
 from services.gateway.routes.executions import workflows_by_id
@@ -54,8 +56,13 @@ async def promised(call: Call, answered: Answered) -> Response:
     deadline = time.monotonic() + wait_s
     while answered.value["ended_at"] is None and time.monotonic() < deadline:
         await asyncio.sleep(LOOK_S)
-        answered = await call.ask(FindOperation, {"operation_id": operation["id"]})
+        answered = await call.ask(_owners(operation["id"]), {"operation_id": operation["id"]})
     return json_response(answered.body, 202 if answered.value["ended_at"] is None else 200, headers)
+
+
+def _owners(operation: str) -> type[Ask]:
+    """The id says whose it is."""
+    return FindExport if operation.startswith(EXPORT_PREFIX) else FindOperation
 
 
 @routes.get("/v1/operations", Page[OperationShown])
@@ -69,19 +76,22 @@ async def find_operations(
 @routes.get("/v1/operations/{operation}", OperationShown, refuses=("permission-missing",))
 async def find_operation(call: SignedIn, operation: str) -> Response:
     """How far it is; your own, while you have the permission that it needed."""
-    return await call.show(FindOperation, {"operation_id": operation})
+    return await call.show(_owners(operation), {"operation_id": operation})
 
 
 RESULT = Parameters(FindOperationResult, without=["operation_id"])
 
 
 @routes.get("/v1/operations/{operation}/result", Page[PieceShown], produces=(JSON, LINES),
-            refuses=("permission-missing", "operation-running"))  # fmt: skip
+            later=(206, LINES), refuses=("permission-missing", "operation-running",
+            "export-changed", "range-not-satisfiable"))  # fmt: skip
 async def find_operation_result(
     call: SignedIn, operation: str, given: Annotated[dict[str, Any], Depends(RESULT)]
 ) -> Response:
     """What became of each piece, in order. As `application/jsonl`, when it has ended: everything
-    that it gave, a line for each piece."""
+    that it gave, a line for each piece. An export of the trail has lines only; it takes `Range`."""
+    if operation.startswith(EXPORT_PREFIX):
+        return await exported(call, operation)
     if LINES in call.request.headers.get("accept", ""):
         shown = (await call.ask(FindOperation, {"operation_id": operation})).value
         if shown["ended_at"] is None:

@@ -35,12 +35,14 @@ _BUILDER = _RUNNER | BUILDS
 _ADMIN = _BUILDER | MANAGES | {"usage:read", "audit:read"}
 
 ROLES: dict[Role, frozenset[str]] = {
-    Role.OWNER: _ADMIN | {"plans:manage"},
+    Role.OWNER: _ADMIN | {"plans:manage", "audit:export"},
     Role.ADMIN: _ADMIN,
     Role.BUILDER: _BUILDER,
     Role.RUNNER: _RUNNER,
     Role.VIEWER: EVERYBODY | WHO_MAY_READ,
-    Role.AUDITOR: EVERYBODY | WHO_MAY_READ | {"subscriptions:read", "usage:read", "audit:read"},
+    Role.AUDITOR: EVERYBODY
+    | WHO_MAY_READ
+    | {"subscriptions:read", "usage:read", "audit:read", "audit:export"},
     Role.BILLING: EVERYBODY | {"usage:read", "plans:manage"},
 }
 PERMISSIONS: frozenset[str] = frozenset().union(*ROLES.values())

@@ -7,11 +7,9 @@ from pydantic import Field
 from libs.common.fields import (
     Actor,
     Count,
-    DataClass,
     DeliveryId,
     EventId,
     HostName,
-    Meaning,
     Milliseconds,
     Moment,
     Number,
@@ -19,6 +17,7 @@ from libs.common.fields import (
     SealedUrl,
     SubscriptionId,
     Word,
+    plain,
 )
 from libs.common.messages import Event
 
@@ -26,7 +25,7 @@ DeliveryOutcome = Literal["delivered", "undelivered"]
 TypePattern = Annotated[
     str,
     Field(pattern=r"^([a-z][a-z0-9.-]*\*?|\*)$", max_length=120),
-    Meaning(DataClass.NONE, "type of events, or the beginning of some"),
+    plain("type of events, or the beginning of some"),
 ]
 Types = Annotated[list[TypePattern], Field(min_length=1, max_length=50)]
 Where = Annotated[dict[Word, PlainValue], Field(max_length=10)]

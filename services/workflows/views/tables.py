@@ -9,11 +9,9 @@ from libs.common.fields import (
     Bytes,
     Count,
     CronLine,
-    DataClass,
     Digest,
     Flag,
     HttpPath,
-    Meaning,
     Moment,
     Name,
     OrganizationId,
@@ -25,6 +23,8 @@ from libs.common.fields import (
     Word,
     WorkflowId,
     ZoneName,
+    indirect,
+    plain,
 )  # fmt: skip
 from libs.common.tables import column
 from services.workflows.contract import (
@@ -36,11 +36,11 @@ from services.workflows.contract import (
 )
 
 metadata = MetaData()
-Labels = Annotated[dict[str, str], Meaning(DataClass.NONE, "labels, from a document")]
-Names = Annotated[list[str], Meaning(DataClass.NONE, "names in a document")]
-Hosts = Annotated[list[str], Meaning(DataClass.INDIRECT, "host names")]
-Facts = Annotated[list[Any], Meaning(DataClass.NONE, "triggers or connectors, from a document")]
-Fact = Annotated[dict[str, Any], Meaning(DataClass.NONE, "a trigger, from a document")]
+Labels = Annotated[dict[str, str], plain("labels, from a document")]
+Names = Annotated[list[str], plain("names in a document")]
+Hosts = Annotated[list[str], indirect("host names")]
+Facts = Annotated[list[Any], plain("triggers or connectors, from a document")]
+Fact = Annotated[dict[str, Any], plain("a trigger, from a document")]
 
 
 def key(name: str, kind: Any) -> Column[Any]:

@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, ClassVar
 
 import nats
@@ -9,6 +11,7 @@ import psycopg
 import pytest
 from nats.js.errors import NotFoundError
 from sqlalchemy import text
+from tests_support.people_keys import PeopleKeys
 from tests_support.producers import append, delete_streams, schema_of, stand_in
 from tests_support.servers import Servers
 
@@ -17,12 +20,14 @@ from libs.common.eventstore import stream_of
 from libs.common.fields import Count
 from libs.common.messages import Event, Meta
 from libs.common.service import Service
-from libs.common.settings import Settings
 from libs.common.testing import PASSWORD, eventually, prepare
-from services.audit.app import SCHEMA, build
+from services.audit.app import SCHEMA, Parts, parts_of
 from services.audit.contract import PRODUCERS, CompletenessShown, FindCompleteness, ProducerShown
+from services.audit.settings import AuditSettings
 
 ONE, TWO = "org_one", "org_two"
+COUNTED = """select (select coalesce(sum(count), 0)::bigint from audit_leaf),
+  (select count(*) from audit_detail), (select coalesce(sum(size), 0)::bigint from trail_heads)"""
 
 
 class Noted(Event):
@@ -33,12 +38,29 @@ class Noted(Event):
 
 
 class World:
-    def __init__(self, servers: Servers) -> None:
+    def __init__(self, servers: Servers, folder: Path) -> None:
         schemas = [SCHEMA, *(schema_of(name) for name in PRODUCERS)]
         self.admin_url, prefix = servers.admin_url, servers.prefix()
-        self.settings: Settings = prepare(servers.admin_url, schemas, servers.nats_url, prefix)
+        common = prepare(servers.admin_url, schemas, servers.nats_url, prefix)
+        self.settings = AuditSettings.model_validate(
+            dict(common)
+            | {
+                "audit_keys": f"{folder}/one/days:{folder}/two/days",
+                "audit_signing_key": f"{folder}/signing/key",
+            }
+        )
+        # Stands still, so that no full hour comes while a test counts; a test moves it.
+        self.now = datetime.now(UTC)
         self.producers = {name: stand_in(name, self.settings) for name in PRODUCERS}
-        self.audit = build(self.settings)
+        self.people = PeopleKeys()
+        self.parts = self.build()
+        self.audit = self.parts.service
+
+    def build(self) -> Parts:
+        return parts_of(
+            self.settings, fetch_key=self.people.fetch, fetch_by_id=self.people.fetch_by_id,
+            clock=lambda: self.now,
+        )  # fmt: skip
 
     def all(self) -> list[Service]:
         return [*self.producers.values(), self.audit]
@@ -70,8 +92,10 @@ class World:
 
     async def count(self) -> int:
         async with self.audit.database.work() as connection:
-            found = await connection.execute(text("select count(*) from entries"))
-            return found.scalar_one()
+            found = await connection.execute(text(COUNTED))
+            leaves, details, heads = found.one()
+        assert leaves == details == heads
+        return leaves
 
     async def restart_audit(self, *, forget_consumers: bool = False) -> None:
         await self.audit.stop()
@@ -83,7 +107,8 @@ class World:
                         producer.upper(), f"audit-trail-{producer}"
                     )
             await connection.close()
-        self.audit = build(self.settings)
+        self.parts = self.build()
+        self.audit = self.parts.service
         await self.audit.start()
 
     async def wait_published(self, number: int, producer: str = "executor") -> None:
@@ -93,6 +118,11 @@ class World:
 
         await eventually(published, lambda n: n >= number)
 
+    def as_administrator(self) -> "psycopg.Connection[Any]":
+        """A connection to audit's database that may do everything; its user closes it."""
+        name = f"{self.settings.database_prefix}audit"
+        return psycopg.connect(self.admin_url, dbname=name, autocommit=True)
+
     def in_log_of(self, producer: str, statement: str) -> None:
         """As the server's administrator: what no service may do to a log."""
         name = f"{self.settings.database_prefix}{producer}"
@@ -101,8 +131,8 @@ class World:
 
 
 @pytest.fixture
-async def world(servers: Servers) -> AsyncIterator[World]:
-    made = World(servers)
+async def world(servers: Servers, tmp_path: Path) -> AsyncIterator[World]:
+    made = World(servers, tmp_path)
     try:
         for service in made.all():
             await service.start()

@@ -41,14 +41,14 @@ async def test_a_tail_that_was_cut_off_is_a_gap(world: World) -> None:
 async def test_a_gap_is_closed_when_its_numbers_come_after_all(world: World) -> None:
     await lose(world, "4, 5, 6")
     await eventually(world.of, lambda p: len(p.gaps) > 0)
-    await close_gaps(world.audit)
+    await close_gaps(world.audit, world.parts.writer)
     assert len((await world.of()).gaps) == 1
     world.in_log_of("executor", "insert into log select * from put_away where n in (4, 6)")
-    await close_gaps(world.audit)
+    await close_gaps(world.audit, world.parts.writer)
     shown = await world.of()
     assert (len(shown.gaps), shown.count) == (1, 9)
     world.in_log_of("executor", "insert into log select * from put_away where n = 5")
-    await close_gaps(world.audit)
+    await close_gaps(world.audit, world.parts.writer)
     shown = await world.complete()
     assert next(p.count for p in shown.producers if p.producer == "executor") == 10
     assert next(p.count for p in shown.producers if p.producer == "audit") == 2

@@ -48,7 +48,7 @@ async def test_the_founder_owns_the_organization_and_its_keys_are_there(
     for service, purpose in (("executor", "executions"), ("workflows", "secrets")):
         query = FindKey.model_validate({"owner": made["id"], "purpose": purpose})
         assert (await identity.ask(query, f"system:{service}")).value["kid"]
-    assert identity.types().count("key-created") == 4
+    assert identity.types().count("key-created") == 5
 
 
 async def test_keys_are_for_services_that_may_have_them(identity: Identity) -> None:

@@ -10,7 +10,7 @@ from tests_support.walk import Findings, caller, content, nothing_changes, with_
 from tests_support.world import World
 
 OWN_NAMES = ("store-secret", "set-variable")  # by names of the organization: nothing is foreign
-OF_NOBODY = ("find-connector",)
+OF_NOBODY = ("find-connector", "find-tile")
 
 
 def is_problem(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
@@ -176,13 +176,14 @@ def test_a_parameter_of_the_wrong_kind_is_refused_by_its_name(world: World) -> N
         for parameter in op.facts["parameters"]:
             if parameter["in"] != "query" or not _refuses_words(parameter["schema"]):
                 continue
-            name = parameter["name"]
+            name, path = parameter["name"], world.home.path(op)
+            path += "&" if "?" in path else "?"
             with findings.at(op.id, name):
-                answer = caller(op, world).ask("GET", f"{world.home.path(op)}?{name}=No%20such")
+                answer = caller(op, world).ask("GET", f"{path}{name}=No%20such")
                 (error, *_) = is_problem(answer, 400, "invalid-parameter")["errors"]
                 assert error["pointer"].split("/")[0] == f"?{name}"
             with findings.at(op.id, name, "twice"):
-                answer = caller(op, world).ask("GET", f"{world.home.path(op)}?{name}=1&{name}=1")
+                answer = caller(op, world).ask("GET", f"{path}{name}=1&{name}=1")
                 is_problem(answer, 400, "invalid-parameter")
     findings.none(50)
 

@@ -1,11 +1,15 @@
 """What an event is entered as."""
 
+from typing import get_args
+
 import pytest
 
-from libs.common.fields import bare_fields
+from libs.common.fields import DataClass, bare_fields
 from libs.common.messages import ASKS, EVENTS
-from services.audit.domain import category_of, kind_of, resource_of
-from services.audit.tables import Entry, entries
+from libs.trail.canonical import CLASSES
+from services.audit.contract import PRODUCERS, Category
+from services.audit.domain import category_of, class_of, kind_of, outcome_of, resource_of
+from services.audit.tables import metadata
 
 
 @pytest.mark.parametrize(
@@ -43,10 +47,44 @@ def test_the_resource_is_the_thing_that_a_stream_is_about(
     assert (kind_of(stream), resource_of(stream)) == (kind, resource)
 
 
-def test_the_trail_has_no_place_for_what_was_processed_or_for_an_origin() -> None:
-    columns = {column.name for column in entries.columns}
-    assert columns == set(Entry.__struct_fields__) | {"producer", "incarnation"}
-    assert columns.isdisjoint({"data", "origin", "payload", "traceparent"})
+@pytest.mark.parametrize(
+    ("event_type", "data", "outcome"),
+    [
+        ("executor.event.execution-finished", b'{"outcome":"succeeded"}', "success"),
+        ("executor.event.execution-finished", b'{"outcome":"failed"}', "failure"),
+        ("executor.event.execution-started", b'{"outcome":null}', "success"),
+        ("executor.event.started", b'{"outcome":{"of":"customer"}}', "success"),
+        ("subscriptions.event.delivery-ended", b'{"outcome":"undelivered"}', "failure"),
+        ("identity.event.sign-in-refused", b"{}", "refused"),
+        ("identity.event.access-refused", b"{}", "refused"),
+        ("executor.event.call-made", b'{"outcome":"unmatched"}', "refused"),
+        ("billing.event.reader-stopped", b"{}", "failure"),
+        ("workflows.event.workflow-published", b"{}", "success"),
+    ],
+)
+def test_an_event_went_well_or_failed_or_was_refused(
+    event_type: str, data: bytes, outcome: str
+) -> None:
+    assert outcome_of(event_type, data) == outcome
+
+
+def test_the_class_of_a_leaf_is_one_of_the_format_for_every_category() -> None:
+    types = [f"{service}.event.x" for service in (*PRODUCERS, "audit", "later")]
+    types += [f"x.event.{name}" for name in ("session-opened", "access-refused", "effect-ended",
+              "reader-stopped", "keys-destroyed", "service-started")]  # fmt: skip
+    assert {class_of(t) for t in types} <= set(CLASSES)
+    assert {category_of(t) for t in types} == set(get_args(Category))
+
+
+def test_columns_of_the_trail_name_nobody_and_only_details_are_sealed() -> None:
+    kept = [
+        c for t in metadata.sorted_tables if t.name.startswith(("audit_", "trail_h")) for c in t.c
+    ]
+    classes = {c.name: c.info["meaning"].data_class for c in kept if not c.info["meaning"].sealed}
+    assert set(classes.values()) == {DataClass.NONE, DataClass.INDIRECT}
+    indirect = {name for name, kind in classes.items() if kind == DataClass.INDIRECT}
+    assert indirect == {"id", "type", "actor", "resource", "address", "outcome"}
+    assert {c.name for c in kept if c.info["meaning"].sealed} == {"sealed"}
 
 
 def test_every_field_of_the_contract_says_its_data_class() -> None:

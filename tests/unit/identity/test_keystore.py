@@ -46,5 +46,28 @@ async def test_a_destroyed_key_is_gone_from_the_file_and_never_made_again(tmp_pa
     assert found.wrapped.encode() not in (tmp_path / "keys" / "keys.db").read_bytes()
 
 
+async def test_a_purpose_younger_than_its_owner_gets_a_key_when_it_is_asked_for(
+    tmp_path: Path,
+) -> None:
+    store = store_in(tmp_path)
+    await store.ensure("per_1", ("profile",))
+    assert await store.fetch("per_1", "audit") is None
+    made = await store.fetch_late("per_1", "audit")
+    assert made is not None
+    assert await store.fetch_late("per_1", "audit") == made == await store.fetch("per_1", "audit")
+    assert await store.fetch_by_id(made.kid, "audit") == ("per_1", made)
+    assert await store.fetch_by_id(made.kid, "profile") is None
+
+
+async def test_who_is_forgotten_or_unknown_gets_no_late_key(tmp_path: Path) -> None:
+    store = store_in(tmp_path)
+    kids = await store.ensure("per_1", ("profile", "audit"))
+    await store.destroy("per_1")
+    assert await store.fetch_late("per_1", "audit") is None
+    assert await store.fetch_late("per_1", "another") is None
+    assert await store.fetch_by_id(kids["audit"], "audit") is None
+    assert await store.fetch_late("per_2", "audit") is None
+
+
 async def test_an_unknown_owner_has_no_key(tmp_path: Path) -> None:
     assert await store_in(tmp_path).fetch("org_9", "content") is None

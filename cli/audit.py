@@ -1,0 +1,17 @@
+"""`troth audit`: what proves the trail; `verify` is one file that runs without Troth as well."""
+
+import click
+
+
+@click.group()
+def audit() -> None:
+    """Prove the trail, or find what is wrong in it."""
+
+
+@audit.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def verify(arguments: tuple[str, ...]) -> None:
+    """Verify an export, a proof file or a live installation; --help says how."""
+    from cli.audit_verify import main
+
+    raise SystemExit(main(list(arguments), "troth audit verify"))

@@ -1,0 +1,300 @@
+"""Verifies Troth's audit trail (docs/trail-format.md) without Troth; needs only `cryptography`.
+
+    python audit_verify.py export FILE --key KEY       an export in JSON Lines
+    python audit_verify.py proof FILE --key KEY        a proof file of one entry
+    python audit_verify.py live URL --trail TRAIL --token-env NAME --key KEY
+
+KEY is the verifier key that you were given before. The last checkpoint of a trail is remembered, so
+a later rewrite is seen. Exit code 0: sound; 1: says what is wrong and where; 2: cannot be read.
+"""
+# fmt: off
+# Who trusts this file reads it before, in one sitting: one empty line between its parts.
+
+import argparse
+import base64
+import contextlib
+import hashlib
+import http.client
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+FIELDS = ["id", "type", "time", "producer", "number", "actor", "resource", "version", "outcome",
+          "address", "agent", "request", "data"]
+TEXT, MAYBE, INT, DICT, LIST, HASH = (str,), (str, type(None)), (int,), (dict,), (list,), (bytes,)
+HEADER = {"format": TEXT, "trail": TEXT, "first": INT, "count": INT, "verifier_key": TEXT}
+ENTRY = {"seq": INT, "day": INT, "class": TEXT, "leaf": HASH}
+FOOTER = {"checkpoint": TEXT, "left": LIST, "right": LIST}
+TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z"
+CHECKPOINT = r"(.+)/(trail_[0-9a-z]{26})\n(0|[1-9][0-9]{0,17})\n(.+)\n"
+SAFE = r"https://|http://(127\.0\.0\.1|localhost|\[::1\])(:|/|$)"
+BYTES_MAX, WRONG_MAX, TIMEOUT_S = 1 << 20, 20, 30
+Leaves = tuple[int, int]  # from the first one to before the second
+Checkpoint = tuple[str, int, bytes]  # trail, size, root
+
+class Wrong(Exception):
+    """Something does not hold."""
+
+def need(holds: object, what: str, field: str = "") -> None:
+    if not holds:
+        raise Wrong(f"field {field}: {what}" if field else what)
+
+@contextlib.contextmanager
+def place(where: str) -> Iterator[None]:
+    try:
+        yield
+    except Wrong as error:
+        raise Wrong(where + (", " if str(error)[:6] == "field " else ": ") + str(error)) from None
+
+def unb64(text: Any, field: str, length: int | None = 32) -> bytes:
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (ValueError, TypeError):
+        data = b""
+    canonical = base64.b64encode(data).decode() == text and length in (None, len(data))
+    need(canonical, f"{ascii(text)[:60]} is not base 64, or not of {length} bytes", field)
+    return data
+
+def parsed(text: bytes) -> dict[str, Any]:
+    """A JSON object in UTF-8, in which no name stands twice."""
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        need(len(dict(pairs)) == len(pairs), "a name stands twice in an object")
+        return dict(pairs)
+    try:
+        found = json.loads(text.decode(), object_pairs_hook=once)
+        json.dumps(found, ensure_ascii=False).encode()  # an escape can hide what is no UTF-8
+    except (ValueError, RecursionError) as error:
+        raise Wrong(f"is no JSON in UTF-8 ({ascii(str(error))[:80]})") from None
+    need(isinstance(found, dict), "is no JSON object")
+    return found
+
+def take(found: Any, kinds: dict[str, Any], field: str = "") -> list[Any]:
+    """The values of an object that has exactly these names; of hashes their bytes."""
+    right = isinstance(found, dict) and set(found) == set(kinds)
+    need(right, f"has not exactly these names: {', '.join(kinds)}", field)
+    for name, kind in kinds.items():
+        right = kind is HASH or type(found[name]) in kind
+        right = right and (kind is not INT or 0 <= found[name] < 1 << 63)
+        need(right, f"{ascii(found[name])[:60]} is no such value", field or name)
+    return [unb64(found[n], field or n) if k is HASH else found[n] for n, k in kinds.items()]
+
+def lp(text: str) -> bytes:
+    return len(text.encode()).to_bytes(4, "big") + text.encode()
+
+def commitment(name: str, field: dict[str, Any]) -> bytes:
+    """What a field commits to; when it is shown, its value and salt have to give that."""
+    if len(field) < 2:
+        return take(field, {"commitment": HASH}, name)[0]
+    kinds = {"commitment": HASH, "value": MAYBE, "salt": HASH}
+    stated, value, salt = take(field, kinds, name)
+    shown = b"\x00" if value is None else b"\x01" + value.encode()
+    given = hashlib.sha256(b"troth/audit/field/v1" + lp(name) + salt + shown).digest()
+    need(given == stated, "value and salt do not give the commitment", name)
+    return stated
+
+def check_entry(trail: str, found: dict[str, Any]) -> bytes:
+    """The leaf of an entry that holds in itself: its fields, its day, its body, its leaf."""
+    kinds = ENTRY | ({"body": HASH} if "body" in found else {"fields": DICT})
+    seq, day, class_, leaf, body = take(found, kinds)
+    need(day < 1 << 21, f"{day} is none", "day")
+    if "fields" in found:
+        take(body, dict.fromkeys(FIELDS, DICT), "fields")
+        parts = b"".join(lp(name) + commitment(name, body[name]) for name in FIELDS)
+        time, of_day = body["time"].get("value"), str(date(1970, 1, 1) + timedelta(day))
+        of_then = time is None or (re.fullmatch(TIME, time) and of_day <= time)
+        need(of_then, f"{day} is {of_day}, later than its time {ascii(time)[:60]}", "day")
+        body = hashlib.sha256(b"troth/audit/body/v1\x00\x0d" + parts).digest()
+    entry = b"troth/audit/entry/v1" + lp(trail) + seq.to_bytes(8, "big") + day.to_bytes(4, "big")
+    given = hashlib.sha256(b"\x00" + entry + lp(class_) + body).digest()
+    need(given == leaf, "seq, day, class and the commitments give another leaf", "leaf")
+    return leaf
+
+def halves(start: int, end: int) -> tuple[Leaves, Leaves]:
+    middle = start + (1 << (end - start - 1).bit_length() - 1)
+    return (start, middle), (middle, end)
+
+def root(at: Leaves, known: dict[Leaves, bytes]) -> bytes:
+    """RFC 9162 §2.1.1, from the roots of whatever subtrees are known."""
+    if at in known or at[1] - at[0] < 2:
+        return known.get(at) or hashlib.sha256().digest()
+    return hashlib.sha256(b"\x01" + b"".join(root(half, known) for half in halves(*at))).digest()
+
+def way(last: int, size: int, width_max: int) -> list[Leaves]:
+    """From the largest such subtree that ends with this leaf up: itself, then all beside it."""
+    at, found = (0, size), []
+    while at[1] != last + 1 or at[1] - at[0] > width_max:
+        left, right = halves(*at)
+        at, beside = (left, right) if last < left[1] else (right, left)
+        found.append(beside)
+    return [at, *reversed(found)]
+
+def cover(start: int, end: int) -> list[Leaves]:
+    """The largest aligned subtrees from left to right."""
+    if start >= end:
+        return []
+    width = 1 << min((end - start).bit_length(), (start & -start or end).bit_length()) - 1
+    return [(start, start + width), *cover(start + width, end)]
+
+def hashed(ranges: list[Leaves], hashes: Any, field: str) -> dict[Leaves, bytes]:
+    need(type(hashes) is list and len(hashes) == len(ranges), f"takes {len(ranges)} hashes", field)
+    return {at: unb64(one, field) for at, one in zip(ranges, hashes, strict=True)}
+
+def grow(nodes: list[tuple[Leaves, bytes]], at: int, hash_: bytes) -> None:
+    """One leaf more; subtrees that are whole by it are joined."""
+    start, end = at, at + 1
+    while nodes and end % (2 * (end - start)) == 0 and nodes[-1][0] == (2 * start - end, start):
+        (start, _), left = nodes.pop()
+        hash_ = hashlib.sha256(b"\x01" + left + hash_).digest()
+    nodes.append(((start, end), hash_))
+
+def opened(note: Any, key: str) -> Checkpoint:
+    """What a C2SP note says that this key has signed."""
+    name, id_, public = key.split("+", 2)
+    text, _, below = str(note).rpartition("\n\n")
+    text, by, lines = text + "\n", f"— {name} ", below.split("\n")
+    given = [unb64(line[len(by):], "checkpoint", None) for line in lines if line.startswith(by)]
+    mine = [one[4:] for one in given if one[:4].hex() == id_]
+    need(len(mine) == 1, f"{name} has not signed it with this key, or not once", "checkpoint")
+    with contextlib.suppress(InvalidSignature):
+        verifier = Ed25519PublicKey.from_public_bytes(base64.b64decode(public)[1:])
+        verifier.verify(mine[0], text.encode())
+        said = re.fullmatch(CHECKPOINT, text)
+        if said and f"{said[1]}/audit" == name:
+            return said[2], int(said[3]), unb64(said[4], "checkpoint")
+        raise Wrong("field checkpoint: says no trail, size and root of this signer")
+    raise Wrong(f"field checkpoint: the signature of {name} does not fit")
+
+def remembered(options: argparse.Namespace, new: Checkpoint, smaller: bool) -> tuple[int, bytes]:
+    """Size and root of the last checkpoint of this trail that was seen; 0 when there is none."""
+    size, top = options.kept.get(new[0], [0, hashlib.sha256().hexdigest()])
+    need(size != new[1] or top == new[2].hex(), "another root than is remembered", "checkpoint")
+    need(size <= new[1] or smaller, f"{new[1]} is less than is remembered, {size}", "checkpoint")
+    return size, bytes.fromhex(top)
+
+def check_export(options: argparse.Namespace) -> Checkpoint:
+    nodes, then, found, wrong, line = [], None, {}, [], 1
+    with open(options.source, "rb") as file:
+        with place("line 1"):
+            kind, trail, first, count, key = take(parsed(file.readline(BYTES_MAX)), HEADER)
+            need(kind == "troth-audit-export/1", "is unknown here", "format")
+            need(key == options.key, "is not the one that was given", "verifier_key")
+        at, size = first, options.kept.get(trail, [0])[0]
+        for line, text in enumerate(iter(lambda: file.readline(BYTES_MAX), b""), 2):
+            then, expected, at = dict(nodes) if at == size else then, at, at + 1
+            try:
+                with place(f"line {line}"):
+                    need(text.endswith(b"\n"), "is cut off")
+                    found = parsed(text)
+                if "checkpoint" in found:
+                    at = expected
+                    break
+                with place(f"line {line}, entry {ascii(found.get('seq'))[:20]}"):
+                    leaf, at = check_entry(trail, found), found["seq"] + 1
+                    need(at == expected + 1, f"behind line {line - 1} belongs {expected}", "seq")
+                    grow(nodes, expected, leaf)
+            except Wrong as error:
+                wrong.append(str(error))
+        ended = "checkpoint" in found and not file.read(1)
+    with place(f"line {line}"):
+        need(ended, "; ".join(["the export does not end with its checkpoint", *wrong[-1:]]))
+        note, left, right = take(found, FOOTER)
+        new = opened(note, options.key)
+        need(new[0] == trail, f"is of {new[0]}, line 1 of {ascii(trail)[:60]}", "checkpoint")
+        size, top = remembered(options, new, options.older)
+    need(not wrong, "\n".join(wrong[:WRONG_MAX]))
+    ends = f"the entries end before {at}, the tree before {new[1]}"
+    need(first + count == at <= new[1], f"line 1, field count: {ends}")
+    with place(f"line {line}"):
+        known = hashed(cover(0, first), left, "left") | hashed(cover(at, new[1]), right, "right")
+        need(root((0, new[1]), known | dict(nodes)) == new[2], "left, leaves, right: another root")
+        past = top if then is None else root((0, size), known | then)
+        need(past == top, f"the first {size} entries are not those that are remembered")
+    return new
+
+def check_proof(options: argparse.Namespace) -> Checkpoint:
+    head, _, note = Path(options.source).read_bytes().decode(errors="replace").partition("\n\n")
+    first, extra, index, *path = [*head.split("\n"), "", ""]
+    need(first == "c2sp.org/tlog-proof@v1", "line 1: is no proof file")
+    with place(f"line {len(path) + 3}"):
+        new = opened(note, options.key)
+        remembered(options, new, True)
+    with place(f"line 2, entry {index[6:26]!a}"):
+        found = parsed(unb64(extra.removeprefix("extra "), "extra", None))
+        leaf, seq = check_entry(new[0], found), found["seq"]
+    with place("line 3 and below"):
+        need(index == f"index {seq}" and seq < new[1], f"is not {seq} of {new[1]}", "index")
+        known = hashed(way(seq, new[1], 1)[1:], path[:-2], "proof") | {(seq, seq + 1): leaf}
+        need(root((0, new[1]), known) == new[2], "the proof leads to another root")
+    return new
+
+def ask(options: argparse.Namespace, path: str, **query: object) -> dict[str, Any]:
+    url, asked = urlsplit(options.source), f"/v1/audit/{path}?{urlencode(query)}"
+    kind = http.client.HTTPSConnection if url.scheme == "https" else http.client.HTTPConnection
+    connection = kind(url.netloc, timeout=TIMEOUT_S)
+    token = {"authorization": f"Bearer {os.environ.get(options.token_env or '', '')}"}
+    connection.request("GET", url.path.rstrip("/") + asked, headers=token)
+    answer = connection.getresponse()
+    if answer.status != 200:
+        raise OSError(f"GET {asked} is answered with {answer.status}")
+    return parsed(answer.read(BYTES_MAX))
+
+def check_live(options: argparse.Namespace) -> Checkpoint:
+    if not re.match(SAFE, options.source) or not options.trail:
+        raise ValueError("a live instance takes --trail, and https unless it is on this machine")
+    with place("the checkpoint"):
+        new = opened(ask(options, "checkpoint", trail=options.trail).get("checkpoint"), options.key)
+        size, top = remembered(options, new, False)
+    if 0 < size < new[1]:
+        with place(f"the consistency proof from {size} to {new[1]}"):
+            more = ask(options, "consistency", trail=new[0], **{"from": size, "to": new[1]})
+            ways = way(size - 1, new[1], size)
+            known = {ways.pop(0): top} if not ways[0][0] else {}
+            known |= hashed(ways, more.get("hashes"), "hashes")
+            need(root((0, size), known) == top, "the remembered tree is not its beginning")
+            need(root((0, new[1]), known) == new[2], "it leads to another root")
+    return new
+
+def main(arguments: list[str] | None = None, program: str | None = None) -> int:
+    parser = argparse.ArgumentParser(program, usage=__doc__)
+    parser.add_argument("what", choices=("export", "proof", "live"))
+    parser.add_argument("source", help="a file, or the address of an installation")
+    parser.add_argument("--key", required=True, help="<name>+<id>+<base 64>")
+    parser.add_argument("--trail", help="the trail that it has to be of")
+    parser.add_argument("--token-env", help="the variable that holds the token")
+    parser.add_argument("--memory", type=Path, default=os.path.expanduser("~/.troth-audit.json"))
+    parser.add_argument("--older", action="store_true", help="the export is known to be older")
+    options = parser.parse_args(arguments)
+    try:
+        seen, (name, id_, public) = options.memory, options.key.split("+", 2)
+        key = base64.b64decode(public, validate=True)
+        if hashlib.sha256(f"{name}\n".encode() + key).digest()[:4].hex() != id_ or key[0] != 1:
+            raise ValueError("--key is no Ed25519 verifier key")
+        options.kept = dict(json.loads(seen.read_text("utf-8")) if seen.exists() else {})
+        check = {"export": check_export, "proof": check_proof, "live": check_live}[options.what]
+        trail, size, top = check(options)
+        need(options.trail in (None, trail), f"it is of {trail}, not of {options.trail}")
+        if size >= options.kept.get(trail, [0])[0]:
+            written = seen.with_name(f"{seen.name}.{os.getpid()}")
+            written.touch(0o600)
+            written.write_text(json.dumps(options.kept | {trail: [size, top.hex()]}), "utf-8")
+            written.replace(seen)
+    except Wrong as wrong:
+        print(wrong)
+        return 1
+    except (OSError, ValueError, TypeError, http.client.HTTPException) as error:
+        print(f"cannot be read: {error}", file=sys.stderr)
+        return 2
+    print(f"sound: {trail}, {size} entries, root {base64.b64encode(top).decode()}")
+    return 0
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""A service gets the keys of the purposes that are declared for it, and of no other."""
+
+from typing import Any, get_args
+
+import pytest
+from tests_support.identities import Identity
+
+from libs.common.errors import Forbidden
+from libs.common.grants import GRANTS, Purpose
+from libs.common.keys import FindKey
+
+OF_PERSON = ("profile", "audit")
+
+
+async def test_each_service_gets_the_keys_that_it_was_granted_and_is_refused_all_others(
+    identity: Identity,
+) -> None:
+    person = await identity.sign_up("ann")
+    organization = await identity.found(person)
+    got: dict[str, set[Any]] = {service: set() for service in GRANTS}
+    for service in GRANTS:
+        for purpose in get_args(Purpose):
+            owner = person if purpose in OF_PERSON else organization
+            query = FindKey.model_validate({"owner": owner, "purpose": purpose})
+            try:
+                assert (await identity.ask(query, f"system:{service}")).value["wrapped"]
+            except Forbidden:
+                continue
+            got[service].add(purpose)
+    assert got == {service: set(purposes) for service, purposes in GRANTS.items()}
+
+
+@pytest.mark.parametrize("purpose", get_args(Purpose))
+async def test_a_service_that_nobody_declared_opens_nothing(
+    identity: Identity, purpose: Purpose
+) -> None:
+    organization = await identity.found(await identity.sign_up("ann"))
+    with pytest.raises(Forbidden):
+        await identity.ask(FindKey(owner=organization, purpose=purpose), "system:somebody")
