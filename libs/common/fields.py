@@ -1,5 +1,6 @@
 """Field types: each carries data class, category, purpose, legal basis, retention and subject."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -47,6 +48,8 @@ def _id(prefix: str) -> Any:
     return Field(pattern=rf"^{prefix}_[0-9a-z]{{1,40}}$", max_length=48)
 
 
+MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,62}/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}")
+
 # Ids
 OrganizationId = Annotated[str, Field(max_length=48), _indirect("organization id")]
 PersonId = Annotated[str, _id("per"), _indirect("person id", "person")]
@@ -63,6 +66,8 @@ ApprovalId = Annotated[str, _id("apv"), _indirect("approval id")]
 OperationId = Annotated[str, _id("op"), _indirect("operation id")]
 NotificationId = Annotated[str, _id("ntf"), _none("notification id")]
 ReviewId = Annotated[str, _id("rev"), _none("review id")]
+FileId = Annotated[str, _id("file"), _indirect("keyed digest of a file")]
+UploadId = Annotated[str, _id("upl"), _none("upload id")]
 EventId = Annotated[str, Field(max_length=48), _none("event id")]
 KeyId = Annotated[str, Field(max_length=64), _none("data key id")]
 OwnerId = Annotated[str, Field(max_length=48), _indirect("owner of a data key", "person")]
@@ -121,6 +126,7 @@ PlainJson = Annotated[JsonValue, _indirect("ids, names and numbers of a read mod
 # Values that only their ciphertext may stand for
 SealedText = Annotated[str, _sealed(DataClass.FREE_TEXT, "text", "organization")]
 SealedJson = Annotated[str, _sealed(DataClass.FREE_TEXT, "value", "organization")]
+SealedBytes = Annotated[str, _sealed(DataClass.FREE_TEXT, "content", "organization")]
 SealedUrl = Annotated[str, _sealed(DataClass.FREE_TEXT, "URL", "organization")]
 SealedOrganizationName = Annotated[
     str, _sealed(DataClass.DIRECT, "organization name", "organization")
@@ -147,6 +153,7 @@ SecretText = Annotated[str, Field(max_length=65_536), Meaning(DataClass.SECRET, 
 Password = Annotated[str, Field(min_length=1, max_length=1024), Meaning(
     DataClass.SECRET, "password", subject="person")]  # fmt: skip
 Label = Annotated[str, Field(max_length=63), _none("label")]
+MediaType = Annotated[str, Field(pattern=f"^{MEDIA_TYPE.pattern}$"), _none("media type")]
 
 
 def meaning_of(annotation: Any, metadata: tuple[Any, ...] | list[Any] = ()) -> Meaning | None:

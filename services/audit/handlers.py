@@ -8,7 +8,7 @@ from libs.common.errors import NotFound
 from libs.common.service import Service
 from services.audit import views
 from services.audit.completeness import completeness
-from services.audit.contract import SERVICE, FindCompleteness, FindEntries, FindEntry
+from services.audit.contract import SERVICE, FindCompleteness, FindEntries, FindEntry, FindTaken
 
 
 def router(service: Service) -> NatsRouter:
@@ -30,5 +30,10 @@ def router(service: Service) -> NatsRouter:
     @r.subscriber(FindCompleteness.type, queue=SERVICE)
     async def find_completeness(query: FindCompleteness) -> NatsResponse:
         return reply(await completeness(service))
+
+    @r.subscriber(FindTaken.type, queue=SERVICE)
+    async def find_taken(query: FindTaken) -> NatsResponse:
+        async with service.database.work() as connection:
+            return reply(await views.taken_of(connection, query.producer))
 
     return r

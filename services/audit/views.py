@@ -20,6 +20,7 @@ from services.audit.contract import (
     EntryShown,
     FindEntries,
     Gap,
+    TakenShown,
 )
 from services.audit.domain import kind_of
 from services.audit.tables import READER, entries, gaps
@@ -79,6 +80,17 @@ async def find_taken(connection: AsyncConnection) -> list[Taken]:
         )
         for producer in (*PRODUCERS, SERVICE)
     ]  # fmt: skip
+
+
+async def taken_of(connection: AsyncConnection, producer: str) -> TakenShown:
+    """Without counting: its reader passes no number that it has not entered, but one that the
+    producer's log itself does not hold."""
+    row = (await connection.execute(
+        text("select incarnation, n from readers where name = :name"), {"name": READER + producer}
+    )).first()  # fmt: skip
+    if row is None:
+        return TakenShown(incarnation=0, upto=0)
+    return TakenShown(incarnation=row.incarnation, upto=row.n)
 
 
 async def find_entries(

@@ -18,6 +18,7 @@ from services.gateway.routes import (
     event_subscriptions,
     events,
     executions,
+    files,
     home,
     instance,
     members,
@@ -39,7 +40,7 @@ from services.gateway.settings import GatewaySettings
 SERVICE = "gateway"
 FILES = (
     people, organizations, members, api_keys, notifications, workflows, reviews, secrets, variables,
-    triggers, trigger_calls, executions, controls, replays, drafts, operations, approvals,
+    triggers, trigger_calls, executions, files, controls, replays, drafts, operations, approvals,
     connectors, schema, billing, events, custom_events, event_subscriptions, audit, instance,
     home, documents,
 )  # fmt: skip
