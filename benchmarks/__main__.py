@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from benchmarks import checks, figures, floors, size, starting
+from benchmarks import checks, expressions, figures, floors, size, starting
 from benchmarks.prepare import prepare
 from benchmarks.stack import Failed, Stack
 from benchmarks.workloads import FULL, QUICK, Sizes, Workloads
@@ -61,6 +61,8 @@ def run(stack: Stack, sizes: Sizes) -> dict[str, Any]:
     say("  ".join(f"{name} = {value}" for name, value in found["servers"].items()))
     say("floors: publishes with acknowledgement, commits of one row")
     found["floor"] = floors.measure(stack, sizes.floor_s)
+    say("E: expressions, ordinary and hostile")
+    found["E"] = expressions.measure()
     work = Workloads(stack, prepared, sizes)
     work.executions = 1
     for name, what, measure in (

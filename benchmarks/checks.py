@@ -132,6 +132,18 @@ def begun_and_ended(stack: Stack, first: int) -> tuple[set[str], set[str]]:
     return found[STARTED], found[FINISHED]
 
 
+def longest(stack: Stack, first: int) -> float:
+    """Seconds from its own start to its own end, of the execution that took longest."""
+    with stack.connect("executor") as connection:
+        row = connection.execute(
+            "select extract(epoch from max(f.at - s.at))::float8 from log s"
+            " join log f on f.stream = s.stream and f.type = %s where s.n > %s and s.type = %s",
+            (FINISHED, first, STARTED),
+        ).fetchone()
+    assert row is not None, "an aggregate has a row"
+    return row[0]
+
+
 def repeated(stack: Stack, first: int) -> int:
     """Results that a step has beyond its first one, behind a number of the log."""
     with stack.connect("executor") as connection:

@@ -30,8 +30,15 @@ class File:
 )
 @click.option("--dry-run", is_flag=True, help="Check only; nothing is saved.")
 @click.option("--note", help="Why; stands beside the published version.")
+@click.option(
+    "--accept-differences", is_flag=True,
+    help="Publish although past executions would go another way; this is recorded.",
+)  # fmt: skip
 @json_option
-def apply(files: tuple[Path, ...], dry_run: bool, note: str | None, as_json: bool) -> None:
+def apply(
+    files: tuple[Path, ...], dry_run: bool, note: str | None, accept_differences: bool,
+    as_json: bool,
+) -> None:  # fmt: skip
     """Check, save and publish workflow files.
 
     All files are checked before the first one is saved. What is published already as it stands
@@ -46,7 +53,7 @@ def apply(files: tuple[Path, ...], dry_run: bool, note: str | None, as_json: boo
         for file, result in zip(read, results, strict=True):
             tell(file, result)
     if good and not dry_run:
-        results = [publish(api, file, note) for file in read]
+        results = [publish(api, file, note, accept=accept_differences) for file in read]
         good = all(result["ok"] for result in results)
         if not as_json:
             show(results, api.url)
@@ -86,7 +93,7 @@ def tell(file: File, result: dict[str, Any]) -> None:
         click.echo(f"{file.path}: {count} {'problem' if count == 1 else 'problems'}", err=True)
 
 
-def publish(api: Api, file: File, note: str | None) -> dict[str, Any]:
+def publish(api: Api, file: File, note: str | None, *, accept: bool = False) -> dict[str, Any]:
     """Saves the draft unless it is the same, publishes it unless it is published."""
     base: dict[str, Any] = {"file": str(file.path), "ok": True}
     name = name_of(file)
@@ -94,7 +101,7 @@ def publish(api: Api, file: File, note: str | None) -> dict[str, Any]:
         saved, did_save = save(api, file, name)
         workflow = api.get(f"/v1/workflows/{name}")
         try:
-            body = {"draft_version": saved, "note": note}
+            body = {"draft_version": saved, "note": note, "accept_differences": accept}
             workflow = api.post(f"/v1/workflows/{name}/publish", body)
             did = "published"
         except Refused as refused:

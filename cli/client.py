@@ -84,7 +84,7 @@ class Api:
         if organization:
             headers["troth-organization"] = organization
         self.url = url
-        self._http = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_S)
+        self.http = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_S)
 
     @classmethod
     def of_caller(cls) -> "Api":
@@ -109,18 +109,19 @@ class Api:
         import httpx
 
         try:
-            answer = self._http.request(method, path, **more)
+            answer = self.http.request(method, path, **more)
         except (httpx.TransportError, httpx.InvalidURL) as error:
             fail(
                 f"{self.url} does not answer ({type(error).__name__}): "
                 "is `troth up` running, and is the address right (TROTH_URL, `troth login --url`)?"
             )
         if answer.status_code >= 400:
-            raise Refused(answer.status_code, _problem(answer))
+            raise Refused(answer.status_code, problem_of(answer))
         return answer
 
 
-def _problem(answer: "httpx.Response") -> dict[str, Any]:
+def problem_of(answer: "httpx.Response") -> dict[str, Any]:
+    """What a refusal says, also one that is not ours."""
     try:
         found = answer.json()
     except ValueError:

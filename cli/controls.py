@@ -1,4 +1,4 @@
-"""`troth executions cancel|pause|resume|effects`: one execution, or all that options name."""
+"""`troth executions cancel|pause|resume|forget|effects`: one, or all that options name."""
 
 import json
 from collections.abc import Callable
@@ -106,6 +106,19 @@ def _operation(said: dict[str, Any]) -> None:
     click.echo(f"{said['id']} {said['status']}: {said['done']} of {said['total']}")
     for code, count in result["refusals"].items():
         click.echo(f"  {count} refused: {code}")
+
+
+@click.command("forget")
+@click.argument("execution")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@refusals_end_the_command
+def forget(execution: str, yes: bool, as_json: bool) -> None:
+    """Forget an execution that has ended: nobody sees it from then on, for good."""
+    if not yes:
+        click.confirm(f"Forget {execution} for good?", abort=True, err=True)
+    Api.of_caller().ask("DELETE", f"/v1/executions/{execution}")
+    say_json({"id": execution}) if as_json else click.echo(f"{execution} forgotten")
 
 
 @click.command("effects")

@@ -1,15 +1,15 @@
 """`troth events`: what happened, as CloudEvents; `--follow` never skips one."""
 
 import json
-import time
 
 import click
 
+from cli import following
 from cli.client import Api
 from cli.output import json_option
 from cli.problems import refusals_end_the_command
 
-POLL_S = 0.5
+Filters = dict[str, str | None]
 
 
 @click.command()
@@ -23,38 +23,33 @@ def events(types: str | None, subject: str | None, limit: int, follow: bool, as_
     """What happened, as CloudEvents; with --json one per line."""
     api = Api.of_caller()
     filters = {"type": types, "subject": subject}
-    page = api.get("/v1/events", limit=limit, **filters)
-    latest = page["data"][::-1]
-    for event in latest:
-        say(event, as_json)
     if not follow:
+        latest(api, filters, limit, as_json)
         return
-    seen = {event["id"] for event in latest}
-    since = latest[-1]["time"] if latest else None
     try:
-        _go_on(api, filters, since, seen, as_json)
+        go_on(api, filters, limit, as_json)
     except KeyboardInterrupt:
         raise SystemExit(0) from None
 
 
-def _go_on(
-    api: Api, filters: dict[str, str | None], since: str | None, seen: set[str], as_json: bool
-) -> None:
-    """Polls oldest first; the cursor of the last full page never skips what commits late."""
-    cursor: str | None = None
-    while True:
-        page = api.get(
-            "/v1/events", limit=200, order="asc", cursor=cursor,
-            **(filters | {"from": since}),
-        )  # fmt: skip
-        for event in page["data"]:
-            if event["id"] not in seen:
-                seen.add(event["id"])
-                say(event, as_json)
-        if page["next_cursor"] is not None:
-            cursor = page["next_cursor"]
-        if len(page["data"]) < 200:
-            time.sleep(POLL_S)
+def latest(api: Api, filters: Filters, limit: int, as_json: bool) -> set[str]:
+    """Shows the latest events, oldest first; gives their ids."""
+    found = api.get("/v1/events", limit=limit, **filters)["data"][::-1]
+    for event in found:
+        say(event, as_json)
+    return {event["id"] for event in found}
+
+
+def go_on(api: Api, filters: Filters, limit: int, as_json: bool) -> None:
+    """The stream is opened before the list is read: nothing falls between the two."""
+    seen: set[str] | None = None
+    for kind, event in following.follow(api, "/v1/events/stream", **filters):
+        if seen is None:
+            seen = latest(api, filters, limit, as_json)
+        if kind == "reset":
+            click.echo("some events are not known any more; what happens now follows", err=True)
+        elif kind == "message" and event["id"] not in seen:
+            say(event, as_json)
 
 
 def say(event: dict, as_json: bool) -> None:

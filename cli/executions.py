@@ -109,5 +109,7 @@ def _error(error: dict[str, Any] | None) -> dict[str, Any]:
     return {"error": f"{error['type']}{where}{tries}{status}", "what to do": error["remedy"]}
 
 
-for command in (controls.cancel, controls.pause, controls.resume, controls.effects):
+for command in (
+    controls.cancel, controls.pause, controls.resume, controls.forget, controls.effects,
+):  # fmt: skip
     executions.add_command(command)

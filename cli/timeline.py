@@ -5,7 +5,6 @@ from typing import Any
 
 from cli.output import length
 
-ENDED = ("succeeded", "failed", "cancelled")
 GOOD = {"done", "succeeded", "due"}
 BAD = {"failed", "refused"}
 BY_SOMEBODY = ("started", "cancel-requested")

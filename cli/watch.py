@@ -1,4 +1,4 @@
-"""Follows one execution to its end by asking for what is new in its timeline."""
+"""Follows one execution to its end: its timeline as it happens."""
 
 import sys
 import time
@@ -7,26 +7,17 @@ from typing import Any
 
 import click
 
+from cli import following
 from cli.client import Api, Refused
-from cli.timeline import ENDED, line_of, style_of
-
-FIRST_S, MOST_S = 0.1, 1.0
+from cli.timeline import line_of, style_of
 
 
 def follow(api: Api, execution: str) -> Iterator[dict[str, Any]]:
     """Each entry once, in order, as it comes; ends with the execution."""
-    seen: set[str] = set()
-    pause = FIRST_S
-    while True:
-        ended = find(api, execution)["status"] in ENDED
-        fresh = [entry for entry in entries(api, execution) if entry["id"] not in seen]
-        for entry in fresh:
-            seen.add(entry["id"])
+    find(api, execution)
+    for kind, entry in following.follow(api, f"/v1/executions/{execution}/stream"):
+        if kind == "message":
             yield entry
-        if ended:
-            return
-        pause = FIRST_S if fresh else min(pause * 1.5, MOST_S)
-        time.sleep(pause)
 
 
 def entries(api: Api, execution: str) -> Iterator[dict[str, Any]]:

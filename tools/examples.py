@@ -14,7 +14,16 @@ MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC)
 SEALED = "v1.k1.AAAAAAAAAAAAAAAA.c2VhbGVk"
 ID = "01jgk8xv2c7g3m5q9r4t6w8y0z"
 CANDIDATES = (
-    *("example", "2026-01-02", "2026-01", "$2b$12$" + "a" * 53, "example.org", "1", "5f" * 32),
+    *(
+        "example",
+        "2026-01-02",
+        "2026-01",
+        "$2b$12$" + "a" * 53,
+        "example.org",
+        "1",
+        "5f" * 32,
+        "text/plain",
+    ),
 )
 
 

@@ -1,5 +1,6 @@
 """Field types: each carries data class, category, purpose, legal basis, retention and subject."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -66,6 +67,8 @@ def _id(prefix: str) -> Any:
     return Field(pattern=rf"^{prefix}_[0-9a-z]{{1,40}}$", max_length=48)
 
 
+MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,62}/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}")
+
 # Ids
 OrganizationId = Annotated[str, Field(max_length=48), indirect("organization id")]
 PersonId = Annotated[str, _id("per"), indirect("person id", Subject.PERSON)]
@@ -82,6 +85,8 @@ ApprovalId = Annotated[str, _id("apv"), indirect("approval id")]
 OperationId = Annotated[str, _id("op"), indirect("operation id")]
 NotificationId = Annotated[str, _id("ntf"), plain("notification id")]
 ReviewId = Annotated[str, _id("rev"), plain("review id")]
+FileId = Annotated[str, _id("file"), indirect("keyed digest of a file")]
+UploadId = Annotated[str, _id("upl"), plain("upload id")]
 EventId = Annotated[str, Field(max_length=48), plain("event id")]
 KeyId = Annotated[str, Field(max_length=64), plain("data key id")]
 OwnerId = Annotated[str, Field(max_length=48), indirect("owner of a data key", Subject.PERSON)]
@@ -140,6 +145,7 @@ PlainJson = Annotated[JsonValue, indirect("ids, names and numbers of a read mode
 # Values that only their ciphertext may stand for
 SealedText = Annotated[str, _sealed(DataClass.FREE_TEXT, "text", Subject.OTHERS)]
 SealedJson = Annotated[str, _sealed(DataClass.FREE_TEXT, "value", Subject.OTHERS)]
+SealedBytes = Annotated[str, _sealed(DataClass.FREE_TEXT, "content", Subject.OTHERS)]
 SealedUrl = Annotated[str, _sealed(DataClass.FREE_TEXT, "URL", Subject.OTHERS)]
 SealedOrganizationName = Annotated[
     str, _sealed(DataClass.DIRECT, "organization name", Subject.ORGANIZATION)
@@ -177,6 +183,7 @@ SecretText = Annotated[str, Field(max_length=65_536), _content(DataClass.SECRET,
 Password = Annotated[str, Field(min_length=1, max_length=1024), _PASSWORD]
 Label = Annotated[str, Field(max_length=63), plain("label")]
 ONE_OF_A_LIST = plain("one of a list")
+MediaType = Annotated[str, Field(pattern=f"^{MEDIA_TYPE.pattern}$"), plain("media type")]
 
 
 def meaning_of(annotation: Any, metadata: tuple[Any, ...] | list[Any] = ()) -> Meaning | None:

@@ -1,7 +1,7 @@
 """Identifiers: time-ordered UUIDs, public ids with a prefix, and ids derived from a name."""
 
 import hashlib
-import secrets
+import os
 import time
 import uuid
 
@@ -38,7 +38,7 @@ PREFIXES = frozenset(
 def uuid7() -> uuid.UUID:
     """A UUID version 7: 48 bits of milliseconds, then random bits."""
     ms = time.time_ns() // 1_000_000
-    value = (ms << 80) | secrets.randbits(80)
+    value = (ms << 80) | int.from_bytes(os.urandom(10))
     value = (value & ~(0xF << 76)) | (7 << 76)
     value = (value & ~(0x3 << 62)) | (2 << 62)
     return uuid.UUID(int=value)

@@ -138,7 +138,7 @@ class Inbox:
             self.reader.head = max(self.reader.head, page.head)
             if not page.events and page.head <= self.reader.n:
                 return
-            await self.reader.take_page(page.events, page.incarnation, page.head, after)
+            await self.reader.take_page(page, after)
 
 
 def _in_order(events: list[Recorded]) -> list[Recorded]:

@@ -37,6 +37,11 @@ create table if not exists commands (
   primary key (org, id)
 );
 create index if not exists commands_at on commands (at);
+create table if not exists expired (
+  partition smallint not null default 0,
+  n bigint not null,
+  primary key (partition, n)
+);
 create table if not exists readers (
   name text primary key,
   version int not null default 1,
@@ -93,3 +98,17 @@ language sql security definer set search_path = public, pg_temp as $f$
   from json_to_recordset(made) as c(org text, id uuid, digest text, stream text, first int,
     last int, answer text)
 $f$;
+
+-- Streams whose time is over leave the log whole: those of which no number is above `upto`, up to
+-- which everybody has taken them. Their numbers stay known, so that nobody takes them for lost.
+create or replace function expire_streams(names text[], upto bigint) returns text[]
+language plpgsql security definer set search_path = public, pg_temp as $f$
+declare gone text[];
+begin
+  perform 1 from heads h where h.partition = 0 for update;
+  select array_agg(s) into gone from unnest(names) s
+    where not exists (select 1 from log l where l.stream = s and l.n > upto);
+  with d as (delete from log l where l.stream = any(gone) returning l.partition, l.n)
+  insert into expired select d.partition, d.n from d;
+  return coalesce(gone, '{}');
+end $f$;

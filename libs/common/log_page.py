@@ -16,8 +16,13 @@ class LogPage(Query):
 
 
 class Page(msgspec.Struct):
-    """What the log holds after that number, and where it ends."""
+    """What the log holds after that number, and where it ends.
+
+    `expired` are numbers among them, and up to the head where the page has all, whose events have
+    left the log when their time was over: they are not missing.
+    """
 
     events: list[Recorded]
     head: int
     incarnation: int
+    expired: list[int] = []

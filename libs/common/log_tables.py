@@ -40,6 +40,7 @@ log = Table(
     column("causation_id", EventId | None), column("origin", SealedOrigin | None),
     column("traceparent", TraceParent | None), column("data", EventData),
 )  # fmt: skip
+Table("expired", metadata, column("partition", Count), column("n", Count))
 Table(
     "heads", metadata,
     column("partition", Count), column("n", Count), column("incarnation", Count),

@@ -82,7 +82,8 @@ def _roles_and_database(
 ) -> None:
     service = schema.service
     for role, password in (
-        ("owner", None), ("append", None), *((name, None) for name in schema.owners),
+        ("owner", None), ("append", None), ("expire", None),
+        *((name, None) for name in schema.owners),
         *zip(("system", "reader", *schema.logins), passwords, strict=True),
     ):  # fmt: skip
         name = sql.Identifier(f"{service}_{role}")
@@ -119,7 +120,7 @@ def _schema(connection: psycopg.Connection[Any], schema: Schema) -> None:
     run = connection.execute
     run("select pg_advisory_xact_lock(4711)")
     run(f"set local role {service}_owner".encode())
-    for role in ("append", *schema.owners):
+    for role in ("append", "expire", *schema.owners):
         run(f"grant usage, create on schema public to {service}_{role}".encode())
     for role in ("system", "reader", *schema.logins):
         run(f"grant usage on schema public to {service}_{role}".encode())
@@ -145,7 +146,10 @@ def _text(statement: DDLElement) -> bytes:
 
 def _take_functions_back(connection: psycopg.Connection[Any], service: str) -> None:
     """The functions that an earlier run gave away: only their owner may replace them."""
-    for (function,) in _functions_of(connection, f"{service}_append"):
+    given = [
+        f for role in ("append", "expire") for f in _functions_of(connection, f"{service}_{role}")
+    ]
+    for (function,) in given:
         connection.execute("reset role")
         connection.execute(f"alter function {function} owner to {service}_owner".encode())
         connection.execute(f"set local role {service}_owner".encode())
@@ -187,7 +191,10 @@ def _rights(connection: psycopg.Connection[Any], schema: Schema) -> None:
         run("grant delete on commands to {s}_system")
         run("grant select, insert, update, delete on readers, leases to {s}_system")
         run("grant select, insert on log, commands to {s}_append")
-        run("grant select, update on heads to {s}_append")
+        run("grant select, update on heads to {s}_append, {s}_expire")
+        run("grant select on expired to {s}_system")
+        run("grant select, insert on expired to {s}_expire")
+        run("grant select, delete on log to {s}_expire")
         _row_security(connection, service, "log", reader=False)
         _row_security(connection, service, "commands", reader=False)
     for table in schema.metadata.sorted_tables:
@@ -197,7 +204,8 @@ def _rights(connection: psycopg.Connection[Any], schema: Schema) -> None:
         run(f"revoke all on function {function} from public")
         run(f"grant execute on function {function} to {{s}}_system")
         connection.execute("reset role")
-        run(f"alter function {function} owner to {{s}}_append")
+        role = "expire" if function.startswith("expire_") else "append"
+        run(f"alter function {function} owner to {{s}}_{role}")
         run("set local role {s}_owner")
 
 
@@ -224,8 +232,8 @@ def _row_security(
     run(f"alter table {table} enable row level security")
     run(f"alter table {table} force row level security")
     run(f"drop policy if exists own_work on {table}")
-    run(f"create policy own_work on {table} to {service}_system, {service}_append"
-        " using (true) with check (true)")  # fmt: skip
+    mine = ", ".join(f"{service}_{role}" for role in ("system", "append", "expire"))
+    run(f"create policy own_work on {table} to {mine} using (true) with check (true)")
     run(f"drop policy if exists one_organization on {table}")
     if reader:
         run(f"create policy one_organization on {table} for select to {service}_reader"

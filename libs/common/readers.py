@@ -6,7 +6,7 @@ A projection reads the service's own log; an inbox (inbox.py) reads another serv
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -16,12 +16,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.database import LOST, Database
 from libs.common.errors import Unavailable
 from libs.common.eventstore import EventStore
+from libs.common.expired import with_expired
+from libs.common.log_page import Page
 from libs.common.messages import Event, Recorded
 
 log = logging.getLogger(__name__)
 PAGE_EVENTS = 500
 RETRY_S = 5.0
 POLL_S = 5.0
+PACE_S = 0.02  # what comes meanwhile is taken together
 E = TypeVar("E", bound=Event)
 Handle = Callable[[AsyncConnection, Sequence[Recorded]], Awaitable[None]]
 On = Callable[[AsyncConnection, Any, Recorded], Awaitable[None]]
@@ -109,13 +112,15 @@ class Reader:
             )).one()  # fmt: skip
             self.n, self.incarnation, self.stopped = row.n, row.incarnation, row.error
 
-    async def take(self, events: Sequence[Recorded], incarnation: int) -> None:
-        """Handles events in order; what was taken before is passed over.
+    async def take(
+        self, events: Sequence[Recorded], incarnation: int, expired: Collection[int] = ()
+    ) -> None:
+        """Handles events in order; what was taken before, and `expired` numbers, are passed over.
 
         Raises Gap when a number is missing; an event that can't be handled raises Stopped.
         """
         try:
-            await self._take(events, incarnation)
+            await self._take(events, incarnation, expired)
         except (Gap, Unavailable, *LOST):
             raise
         except Exception as error:
@@ -123,9 +128,13 @@ class Reader:
                 await self._stop(events[0], error)
                 raise Stopped(self.name) from error
             for event in events:
-                await self.take([event], incarnation)
+                before = [n for n in expired if n < event.sequence]
+                await self.take([event], incarnation, before)
+            await self.take([], incarnation, expired)
 
-    async def _take(self, events: Sequence[Recorded], incarnation: int) -> None:
+    async def _take(
+        self, events: Sequence[Recorded], incarnation: int, expired: Collection[int]
+    ) -> None:
         async with self.database.work() as connection:
             row = (await connection.execute(
                 text("select n, incarnation, skip from readers where name = :name for update"),
@@ -133,11 +142,12 @@ class Reader:
             )).one()  # fmt: skip
             at = row.n if row.incarnation in (0, incarnation) else 0
             fresh = [e for e in events if e.sequence > at]
-            for expected, event in enumerate(fresh, at + 1):
-                if event.sequence != expected:
-                    raise Gap(expected - 1, event.sequence)
-            if fresh:
-                at = fresh[-1].sequence
+            numbers = sorted({e.sequence for e in fresh}.union(n for n in expired if n > at))
+            for expected, n in enumerate(numbers, at + 1):
+                if n != expected:
+                    raise Gap(expected - 1, n)
+            if numbers:
+                at = numbers[-1]
                 await connection.execute(
                     text("update readers set n = :n, incarnation = :i, stopped_at = null,"
                          " error = null, at = now() where name = :name"),
@@ -147,22 +157,22 @@ class Reader:
                 await self.projection.handle(connection, handled)
         await self._at(at, incarnation)
 
-    async def take_page(
-        self, events: Sequence[Recorded], incarnation: int, head: int, after: int
-    ) -> None:
+    async def take_page(self, page: Page, after: int) -> None:
         """Takes what the producer's log holds after `after`: what is missing there is a hole."""
+        incarnation = page.incarnation
         try:
-            if not events and head > after:
-                raise Gap(after, head + 1)
-            await self.take(events, incarnation)
+            if not page.events and not page.expired and page.head > after:
+                raise Gap(after, page.head + 1)
+            await self.take(page.events, incarnation, page.expired)
         except Gap as gap:
             if gap.at < after:
                 await self.restore()
                 if self.n == after:
                     raise Unavailable("the numbers began anew", part=self.producer) from gap
                 return
-            if before := [e for e in events if e.sequence <= gap.at]:
-                await self.take(before, incarnation)
+            expired = [n for n in page.expired if n <= gap.at]
+            if (before := [e for e in page.events if e.sequence <= gap.at]) or expired:
+                await self.take(before, incarnation, expired)
             await self._past_hole(gap, incarnation)
 
     async def _past_hole(self, gap: Gap, incarnation: int) -> None:
@@ -248,9 +258,13 @@ async def follow_own_log(reader: Reader, store: EventStore, woken: asyncio.Event
             after = reader.n
             events, reader.head, incarnation = await store.page(after, PAGE_EVENTS)
             if events or reader.head > after:
-                await reader.take_page(events, incarnation, reader.head, after)
-                if len(events) == PAGE_EVENTS:
+                page = await with_expired(
+                    store, after, events, reader.head, incarnation, PAGE_EVENTS
+                )
+                await reader.take_page(page, after)
+                if len(events) == PAGE_EVENTS or page.expired:
                     continue
+                await asyncio.sleep(PACE_S)
         except Stopped:
             restored = False
             await asyncio.sleep(RETRY_S)

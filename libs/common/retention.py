@@ -40,7 +40,7 @@ OF_EVERY_LOG = (
     Retention(
         "bookkeeping", None, "how far each reader is, who leads, what was migrated",
         Purpose.RUNNING, Basis.LEGITIMATE_INTEREST,
-        tables=("heads", "readers", "leases", "migrations"), keys=("installation",),
+        tables=("heads", "expired", "readers", "leases", "migrations"), keys=("installation",),
     ),
     Retention(
         "lifecycle", None, "processes that started or stopped, readers that stopped",

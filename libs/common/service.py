@@ -22,10 +22,11 @@ from libs.common.database import LOST, Database
 from libs.common.decider import Decider
 from libs.common.errors import DomainError, Unavailable
 from libs.common.eventstore import EventStore, Outcome, dumps, stream_of
+from libs.common.expired import with_expired
 from libs.common.inbox import Inbox
 from libs.common.keys import GRANTS
 from libs.common.lead import Lease
-from libs.common.log_page import LogPage, Page
+from libs.common.log_page import PAGE_LIMIT, LogPage
 from libs.common.messages import Event, Meta, Recorded
 from libs.common.privacy import DataKey, Fetch, Forgotten
 from libs.common.readers import Projection, Reader, follow_own_log
@@ -171,9 +172,12 @@ class Service(BusService):
 
         @router.subscriber(f"{self.name}.query.log-page", queue=self.name)
         async def log_page(query: LogPage) -> NatsResponse:
-            found, head, incarnation = await self.store.page(query.after, min(query.limit, 500))
+            limit = min(query.limit, PAGE_LIMIT)
+            found, head, incarnation = await self.store.page(query.after, limit)
             fits = pack(found)[0] if found else []
-            return reply(msgspec.json.encode(Page(fits, head, incarnation)).decode())
+            most = limit if len(fits) == len(found) else len(fits)
+            page = await with_expired(self.store, query.after, fits, head, incarnation, most)
+            return reply(msgspec.json.encode(page).decode())
 
         @router.subscriber(f"{self.name}.query.find-catalogue", queue=self.name)
         async def catalogue(query: FindCatalogue) -> NatsResponse:

@@ -3,5 +3,14 @@
 from libs.egress.client import Client, Response
 from libs.egress.errors import EgressFailed, EgressRefused, FailureKind
 from libs.egress.policy import Policy
+from libs.egress.redirects import Streamed
 
-__all__ = ["Client", "EgressFailed", "EgressRefused", "FailureKind", "Policy", "Response"]
+__all__ = [
+    "Client",
+    "EgressFailed",
+    "EgressRefused",
+    "FailureKind",
+    "Policy",
+    "Response",
+    "Streamed",
+]

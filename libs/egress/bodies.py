@@ -1,7 +1,7 @@
 """Reads an answer's body up to a limit that also holds for what a compressed body unfolds to."""
 
 import zlib
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Awaitable, Callable
 
 from libs.egress.errors import EgressFailed
 
@@ -14,15 +14,31 @@ async def read_body(
     chunks: AsyncIterable[bytes], encoding: str, max_bytes: int, host: str
 ) -> bytes:
     """The whole body, unfolded; stops reading as soon as the limit is passed."""
+    body = bytearray()
+
+    async def take(piece: bytes) -> None:
+        nonlocal body
+        body += piece
+
+    await pour_body(chunks, encoding, max_bytes, host, take)
+    return bytes(body)
+
+
+async def pour_body(
+    chunks: AsyncIterable[bytes], encoding: str, max_bytes: int, host: str,
+    take: Callable[[bytes], Awaitable[None]],
+) -> None:  # fmt: skip
+    """The same, piece by piece to `take`, which may have been given a part when it fails."""
     unfold = _unfolder(encoding, host)
-    body, on_the_wire = bytearray(), 0
+    size, on_the_wire = 0, 0
     async for chunk in chunks:
         on_the_wire += len(chunk)
-        body += unfold.feed(chunk, max_bytes + 1 - len(body))
-        if len(body) > max_bytes or on_the_wire > max_bytes + WIRE_OVERHEAD_MAX_BYTES:
+        piece = unfold.feed(chunk, max_bytes + 1 - size)
+        size += len(piece)
+        if size > max_bytes or on_the_wire > max_bytes + WIRE_OVERHEAD_MAX_BYTES:
             raise EgressFailed("too-large", host, f"the answer is over {max_bytes} bytes")
+        await take(piece)
     unfold.end(anything=on_the_wire > 0)
-    return bytes(body)
 
 
 class _AsItIs:

@@ -4,21 +4,25 @@ import asyncio
 import logging
 import re
 import ssl
-from collections.abc import Collection, Mapping
+import sys
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from types import TracebackType
 from typing import Self
 
 import httpcore
 
 from libs.egress.backend import GuardedBackend, Resolver, SystemResolver
-from libs.egress.bodies import read_body
+from libs.egress.bodies import pour_body, read_body
 from libs.egress.errors import EgressFailed, EgressRefused
 from libs.egress.policy import Policy
-from libs.egress.redirects import Hop, next_hop
+from libs.egress.redirects import Hop, Streamed, next_hop
 from libs.egress.urls import must_be_listed, parse, port_of
 
+if find_spec("sniffio") is None:  # httpcore looks for it on the disk at every lock
+    sys.modules["sniffio"] = None  # pyright: ignore[reportArgumentType] - means "not there"
 BODY_MAX_BYTES = 256 * 1024
 TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 10.0
@@ -36,12 +40,14 @@ HEADERS_NOT_THE_CALLERS = frozenset(
 HEADER_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,256}")
 HEADER_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]*")
 METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+Into = Callable[[bytes], Awaitable[None]]
 DEFAULT_HEADERS = {"accept": "*/*", "accept-encoding": "gzip, deflate", "user-agent": "troth"}
 
 
 @dataclass(frozen=True)
 class Response:
-    """An answer; `url` is where it came from after redirects, the body is decompressed."""
+    """An answer; `url` is where it came from after redirects, the body is decompressed, and empty
+    where it was poured elsewhere."""
 
     status: int
     headers: dict[str, str]
@@ -95,18 +101,20 @@ class Client:
         method: str,
         url: str,
         headers: Mapping[str, str] | None = None,
-        content: bytes | None = None,
+        content: bytes | Streamed | None = None,
         timeout_s: float = TIMEOUT_S,
         *,
         connect_timeout_s: float = CONNECT_TIMEOUT_S,
         max_bytes: int = BODY_MAX_BYTES,
         redirects_max: int = REDIRECTS_MAX,
         hosts: Collection[str] | None = None,
+        into: Into | None = None,
     ) -> Response:
         """One answer, redirects followed, or `EgressRefused`, or `EgressFailed`.
 
         `timeout_s` is for the whole, redirects and body included. `hosts` limits this call to the
-        hosts named, redirects included; it never allows what the policy forbids.
+        hosts named, redirects included; it never allows what the policy forbids. The body of
+        an answer under 300 goes `into`, where that is given.
         """
         hop = Hop(_method(method), parse(url), _headers(headers or {}), content)
         asked = hop.url.host
@@ -115,7 +123,7 @@ class Client:
                 for _ in range(redirects_max + 1):
                     must_be_listed(hop.url, hosts)
                     asked = hop.url.host
-                    answer = await self._send(hop, connect_timeout_s, max_bytes)
+                    answer = await self._send(hop, connect_timeout_s, max_bytes, into)
                     if isinstance(answer, Response):
                         return answer
                     hop = answer
@@ -125,7 +133,9 @@ class Client:
             raise _failed(asked, error) from None
         raise EgressRefused(hop.url.host, "redirects")
 
-    async def _send(self, hop: Hop, connect_timeout_s: float, max_bytes: int) -> Response | Hop:
+    async def _send(
+        self, hop: Hop, connect_timeout_s: float, max_bytes: int, into: "Into | None"
+    ) -> Response | Hop:
         target = httpcore.URL(
             scheme=hop.url.raw_scheme,
             host=hop.url.raw_host,
@@ -134,6 +144,9 @@ class Client:
         )
         content = b"" if hop.content is None and hop.method in METHODS_WITH_BODY else hop.content
         lines = [(name.encode("ascii"), value.encode()) for name, value in hop.headers.items()]
+        if isinstance(content, Streamed):
+            lines.append((b"content-length", str(content.size).encode()))
+            content = content.pieces()
         async with self._pool.stream(
             hop.method,
             target,
@@ -146,7 +159,12 @@ class Client:
             if following is not None:
                 return following
             encoding = "" if hop.method == "HEAD" else received.get("content-encoding", "")
-            body = await read_body(answer.aiter_stream(), encoding, max_bytes, hop.url.host)
+            came, body = answer.aiter_stream(), b""
+            if into is not None and answer.status < 300:
+                await pour_body(came, encoding, max_bytes, hop.url.host, into)
+            else:
+                most = max_bytes if into is None else min(max_bytes, BODY_MAX_BYTES)
+                body = await read_body(came, encoding, most, hop.url.host)
             return Response(answer.status, received, body, str(hop.url))
 
 

@@ -1,5 +1,6 @@
 """What is asked next when an answer points elsewhere, and what must not travel along."""
 
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 
 import httpx
@@ -17,13 +18,21 @@ KNOWN_TO_BE_NO_CREDENTIAL = frozenset(
 
 
 @dataclass(frozen=True)
+class Streamed:
+    """A body that is never whole in memory; `pieces` begins anew for each hop."""
+
+    size: int
+    pieces: Callable[[], AsyncIterator[bytes]]
+
+
+@dataclass(frozen=True)
 class Hop:
     """One request on the wire; header names are in lower case."""
 
     method: str
     url: httpx.URL
     headers: dict[str, str]
-    content: bytes | None
+    content: bytes | Streamed | None
 
 
 def next_hop(hop: Hop, status: int, location: str | None) -> Hop | None:

@@ -60,6 +60,12 @@ HTTP_REQUEST = Card(
             "form": SCALARS,
             "json": {},
             "text": {"type": "string"},
+            "file": {
+                "type": "object",
+                "required": ["$file"],
+                "properties": {"$file": {"type": "string"}},
+            },
+            "as_file": {"type": "boolean"},
         },
     },
     outputs={
@@ -72,6 +78,7 @@ HTTP_REQUEST = Card(
             "json": {},
             "text": {"type": "string"},
             "size_bytes": {"type": "integer"},
+            "file": {"type": "object"},
         },
     },
 )

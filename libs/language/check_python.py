@@ -20,8 +20,6 @@ USES_MAX = 20
 NAMES_MAX = 100
 PYTHON_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}")
 FILENAME = "<python step>"
-# A doubtful escape in a customer's text is theirs to see in an editor, not ours to log.
-warnings.filterwarnings("ignore", module=re.escape(FILENAME))
 
 
 def python_step(fields: Fields, step_id: str, title: str | None, scope: Scope, depth: int) -> Made:
@@ -81,12 +79,7 @@ def body_of(fields: Fields, code: str) -> list[ast.stmt] | None:
     """The statements, compiled as the body of a function to find every error of syntax."""
     path = fields.at("python")
     try:
-        tree = ast.parse(code, FILENAME)
-        function = ast.parse("def step(): pass", FILENAME)
-        holder = function.body[0]
-        if tree.body and isinstance(holder, ast.FunctionDef):
-            holder.body = tree.body
-        compile(function, FILENAME, "exec", dont_inherit=True)
+        body, doubts = _compiled(code)
     except SyntaxError as error:
         detail = f"the code can't be read: {error.msg}"
         within = (code, offset_of(code, error.lineno or 1, error.offset or 1))
@@ -96,7 +89,23 @@ def body_of(fields: Fields, code: str) -> list[ast.stmt] | None:
         detail = "the code can't be read: it is nested too deeply, or holds what is no character"
         fields.report.problem(path, "python-syntax", detail)
         return None
-    return tree.body
+    for line, doubt in doubts:
+        within = (code, offset_of(code, line, 1))
+        fields.report.warning(path, "python-doubtful", f"line {line}: {doubt}", within=within)
+    return body
+
+
+def _compiled(code: str) -> tuple[list[ast.stmt], list[tuple[int, str]]]:
+    """The statements, and what Python warns of by line: it is for whoever wrote the code."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        tree = ast.parse(code, FILENAME)
+        function = ast.parse("def step(): pass", FILENAME)
+        holder = function.body[0]
+        if tree.body and isinstance(holder, ast.FunctionDef):
+            holder.body = tree.body
+        compile(function, FILENAME, "exec", dont_inherit=True)
+    return tree.body, list(dict.fromkeys((each.lineno, str(each.message)) for each in found))
 
 
 def offset_of(code: str, line: int, column: int) -> int:

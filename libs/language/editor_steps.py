@@ -262,8 +262,12 @@ def workflow() -> Schema:
         "with": said(VALUE, "Its input."),
         "detached": said(BOOLEAN, "Don't wait for it; the result is {execution}."),
     }
-    return step("Runs another workflow; its result is that one's output.", properties,
-                ("workflow",))  # fmt: skip
+    description = (
+        "Runs another workflow; its result is that one's output. When this execution's effects are"
+        " undone, so are that one's, in its place of the order; a cancelled branch cancels it."
+        " None of this if it is `detached`."
+    )
+    return step(description, properties, ("workflow",))
 
 
 def python() -> Schema:

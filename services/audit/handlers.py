@@ -6,9 +6,9 @@ from faststream.nats.response import NatsResponse
 from libs.common.bus import CausedBy, reply
 from libs.common.errors import NotFound
 from libs.common.service import Service
-from services.audit import searching
+from services.audit import searching, views
 from services.audit.completeness import completeness
-from services.audit.contract import SERVICE, FindCompleteness, FindEntries, FindEntry
+from services.audit.contract import SERVICE, FindCompleteness, FindEntries, FindEntry, FindTaken
 from services.audit.daykeys import DayKeys
 from services.audit.people import People
 
@@ -32,5 +32,10 @@ def router(service: Service, keys: DayKeys, people: People) -> NatsRouter:
     @r.subscriber(FindCompleteness.type, queue=SERVICE)
     async def find_completeness(query: FindCompleteness) -> NatsResponse:
         return reply(await completeness(service))
+
+    @r.subscriber(FindTaken.type, queue=SERVICE)
+    async def find_taken(query: FindTaken) -> NatsResponse:
+        async with service.database.work() as connection:
+            return reply(await views.taken_of(connection, query.producer))
 
     return r

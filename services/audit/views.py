@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.audit.contract import PRODUCERS, SERVICE, Gap
+from services.audit.contract import PRODUCERS, SERVICE, Gap, TakenShown
 from services.audit.tables import READER, gaps
 
 # From what the writer noted when it entered: one row per batch, ranges without a common number.
@@ -70,3 +70,14 @@ async def find_taken(connection: AsyncConnection) -> list[Taken]:
         )
         for producer in (*PRODUCERS, SERVICE)
     ]  # fmt: skip
+
+
+async def taken_of(connection: AsyncConnection, producer: str) -> TakenShown:
+    """Without counting: its reader passes no number that it has not entered, but one that the
+    producer's log itself does not hold."""
+    row = (await connection.execute(
+        text("select incarnation, n from readers where name = :name"), {"name": READER + producer}
+    )).first()  # fmt: skip
+    if row is None:
+        return TakenShown(incarnation=0, upto=0)
+    return TakenShown(incarnation=row.incarnation, upto=row.n)

@@ -13,7 +13,7 @@ SERVICE = "billing"
 PlanName = Literal["free", "pro", "enterprise"]
 Meter = Literal["executions"]
 UsageKey = Literal["day", "workflow", "kind"]
-TriggerKind = Literal["webhook", "manual", "schedule", "event"]
+TriggerKind = Literal["webhook", "manual", "schedule", "event", "workflow"]
 
 
 class AccountOpening(Unavailable):

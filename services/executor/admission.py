@@ -3,16 +3,13 @@
 from typing import TYPE_CHECKING, Any
 
 from libs.common.errors import DomainError, InvalidInput, PaymentNeeded
-from libs.common.messages import Meta
 from libs.common.privacy import DataKey
 from libs.language import ExpressionError
 from libs.language.expression import Expression
 from services.executor.commit import Admission
 from services.executor.contract import RateReached, TooManyRunning
 from services.executor.documents import Published
-from services.executor.domain import Cancel
 from services.executor.limits import month, month_ends
-from services.executor.signals import signal
 from services.executor.work import encode
 
 if TYPE_CHECKING:
@@ -63,17 +60,3 @@ def refusal(why: str, admission: Admission) -> DomainError:
         "this month's executions are used up", limit=admission.allowed, used=admission.allowed,
         meter="executions", resets_at=month_ends(),
     )  # fmt: skip
-
-
-async def make_room(engine: "Engine", execution: str, admission: Admission, meta: Meta) -> None:
-    """`cancel-running`: the oldest of the key are asked to end, so many that this one fits."""
-    async with engine.service.database.hot.connection() as connection:
-        cursor = await connection.execute(
-            "select execution from timers where org = %s and ckey = %s order by since, execution",
-            (meta.organization, admission.ckey),
-        )
-        found = [row[0] for row in await cursor.fetchall()]
-    before = found[: found.index(execution)] if execution in found else found
-    for one in before[: len(before) + 1 - (admission.climit or 1)]:
-        system = Meta.system("executor", meta.organization, request_id=meta.request_id)
-        await signal(engine, one, Cancel(rollback=False, reason=None), system)

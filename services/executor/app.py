@@ -16,10 +16,22 @@ from libs.common.pull import StandingPull, ensure_consumer, ensure_stream
 from libs.common.service import Service
 from libs.common.settings import Settings
 from libs.common.streams import subject_of
-from services.executor import arriving, emitting, handlers, signals, subscribers, views, work
+from services.executor import (
+    arriving,
+    emitting,
+    file_collector,
+    forgetting,
+    handlers,
+    signals,
+    subscribers,
+    views,
+    work,
+)
 from services.executor.contract import MOVED, SERVICE
 from services.executor.distributing import Distributor
 from services.executor.engine import Engine
+from services.executor.files import Files
+from services.executor.handlers import files as files_asked
 from services.executor.operations import Operations
 from services.executor.settings import ExecutorSettings
 from services.executor.start import Starts
@@ -59,11 +71,23 @@ def build(settings: Settings, fetch_key: Fetch | None = None) -> Executor:
     operations = service.operations = Operations(engine)
     router = handlers.router(engine, starts, operations)
     emitting.register(router, engine)
+    store = Files(service, settings.files_max_mb * 1024 * 1024)
+    engine.committer.refer, engine.calling.files = store.refer, store
+    files_asked.register(router, engine, store)
     service.include(router)
     distributor = Distributor(engine)
     for reader in service.readers:
         reader.on_moved = distributor.wake
-    service.lead += [distributor.distribute, distributor.forget_arrivals, operations.run]
+
+    async def forget() -> None:
+        await forgetting.run(engine)
+
+    async def collect() -> None:
+        await file_collector.run(store)
+
+    service.lead += [
+        distributor.distribute, distributor.forget_arrivals, operations.run, forget, collect,
+    ]  # fmt: skip
 
     async def take_work() -> None:
         js = service.bus.js

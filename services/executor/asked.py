@@ -8,6 +8,7 @@ from sqlalchemy import Index, Table, false, or_, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common import ids
 from libs.common.fields import (
     ApprovalId,
     Count,
@@ -33,6 +34,7 @@ from services.executor.contract import (
     ExecutionFinished,
     FindApprovals,
     RollbackBegan,
+    WaitEnded,
 )
 from services.executor.tables import metadata
 
@@ -75,6 +77,8 @@ async def keep(connection: AsyncConnection, events: Sequence[Recorded], known: A
         elif one.type == ApprovalExpired.type:
             await _close(connection, approvals.c.approval == one.json()["approval_id"], one,
                          "timed-out")  # fmt: skip
+        elif one.type == WaitEnded.type:
+            await _dropped(connection, one)
         elif one.type in ENDING and one.streamversion > BEFORE_THE_END:
             ended.setdefault(_execution(one), one.time)
     if ended:
@@ -126,6 +130,14 @@ update approvals a set status = 'cancelled', ended_at = e.at
 from json_to_recordset(:rows) as e(execution text, at timestamptz)
 where a.execution = e.execution and a.status = 'pending'
 """)
+
+
+async def _dropped(connection: AsyncConnection, one: Recorded) -> None:
+    """The branch that asked is over, whatever would have been decided."""
+    ended = one.json()
+    if ended["reason"] == "cancelled":
+        asked = ids.derived("apv", _execution(one), ended["path"])
+        await _close(connection, approvals.c.approval == asked, one, "cancelled")
 
 
 async def _close(connection: AsyncConnection, which: Any, one: Recorded, status: str) -> None:

@@ -13,6 +13,7 @@ from services.executor.connectors.connector import Attempt, without_input
 from services.executor.documents import OpenedSecret
 from services.executor.effects import Effect
 from services.executor.failure import StepFailed
+from services.executor.files import Files, FilesOf
 from services.executor.masking import masked
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class Calling:
 
     def __init__(self, client: Callable[[], Client]) -> None:
         self._client = client
+        self.files: Files | None = None
         self._late: set[asyncio.Task[Any]] = set()
 
     async def call(
@@ -38,7 +40,8 @@ class Calling:
             places = effect.caller.with_.secret_places
             filled = fill_secrets(request, places, lambda name: secrets[name].value)
         hidden = [secret.value for secret in secrets.values()]
-        allowed = Attempt(self._client(), key, effect.timeout_s, run.document.egress)
+        files = None if self.files is None else FilesOf(self.files, run.org, run.id, hidden)
+        allowed = Attempt(self._client(), key, effect.timeout_s, run.document.egress, files)
         try:
             with telemetry.span("effect", run.meta.traceparent, execution=run.id, attempt=attempt):
                 outcome = await self._in_time(run, effect, attempt, filled, allowed)

@@ -14,12 +14,14 @@ from services.executor.contract import (
     TriggerFact,
 )  # fmt: skip
 from services.executor.documents import Published
-from services.executor.domain import Cancel
+from services.executor.domain import Reverse, execution
 from services.executor.failure import StepFailed
 from services.executor.limits import month
 from services.executor.names import names_of
-from services.executor.run import Run
-from services.executor.signals import signal
+from services.executor.run import Run, going
+from services.executor.signals import SUBJECT
+from services.executor.state import Absent, Going
+from services.executor.undo import outcome_of
 
 if TYPE_CHECKING:
     from services.executor.engine import Engine
@@ -32,6 +34,7 @@ class Children:
 
     def __init__(self, engine: "Engine") -> None:
         self._engine = engine
+        engine.committer.cancelled = self.asked
 
     async def start(self, run: Run, step: WorkflowStep, path: str, given: Any) -> str:
         """The child's id once its start is committed, now or by an earlier walk."""
@@ -101,13 +104,34 @@ class Children:
             )  # fmt: skip
         return {r.subject.rpartition("-")[2]: _finished(r) for r in found}
 
-    async def cancel(self, run: Run) -> None:
-        """Asks those that are still awaited to end too."""
-        for path, child in run.state.children.items():
-            if path not in run.state.waits:
-                continue
-            wish = Cancel(bool(run.state.cancel and run.state.cancel.rollback), None)
-            await signal(self._engine, child, wish, Meta.system("executor", run.org))
+    async def reverse(self, run: Run, child: str) -> str | None:
+        """Has an ended child undo its effects: none, done or incomplete, or None until it has.
+
+        Its end, and the end of its reversal, make its parent due.
+        """
+        stream = stream_of("execution", run.org, child)
+        while True:
+            events = await self._engine.store.load(stream)
+            state = going(events)
+            if isinstance(state, Absent):
+                return "incomplete"  # forgotten, and with it how it could be undone
+            if isinstance(state, Going):
+                return None
+            decided = execution.decide(Reverse(run.id), state)
+            if not decided:
+                return "none" if state.was is None else outcome_of(state.was)
+            meta = Meta.system("executor", run.org, request_id=run.meta.request_id,
+                               traceparent=run.meta.traceparent)  # fmt: skip
+            done = await self._engine.commit(Decision(
+                stream, child, run.org, rows(stream, len(events) + 1, decided, meta), "keep"
+            ))  # fmt: skip
+            if done.status == "won":
+                return None
+
+    def asked(self, execution: str) -> None:
+        """A commit asked it to end: whoever runs it hears it at once."""
+        self._engine.spawn(self._engine.bus.nc.publish(SUBJECT, execution.encode()))
+        self._engine.leases.wake.set()
 
 
 def _finished(recorded: Recorded) -> ExecutionFinished:

@@ -7,9 +7,12 @@ import msgspec
 from libs.common.eventstore import stream_of
 from libs.common.messages import Meta
 from libs.common.privacy import DataKey
+from libs.language.document import Debounce
 from services.executor.contract import StartsCollected
 from services.executor.domain import Collect
+from services.executor.file_values import referred_by
 from services.executor.signals import signal
+from services.executor.state import Going
 
 if TYPE_CHECKING:
     from services.executor.engine import Engine
@@ -24,6 +27,8 @@ async def give(
     window_s: float, max_s: float | None,
 ) -> bool:  # fmt: skip
     """Gives an input to the execution that gathers them; False when it has begun already."""
+    if (store := engine.calling.files) is not None:
+        await store.refer(meta.organization, execution, referred_by(input))
     stream = stream_of("execution", meta.organization, execution)
     wish = Collect(
         call=call, input=key.seal(input, stream), bytes=len(msgspec.json.encode(input)),
@@ -39,6 +44,11 @@ async def begin(run: "Run") -> None:
         return
     if not run.state.closed:
         await run.flush(StartsCollected(count=len(run.state.collected) + 1), closes=True)
-    given = [run.names["input"], *map(run.open, run.state.collected)]
-    value = {"items": given} if debounce.collect else given[-1]
+    value = seen(debounce, run.names["input"], run.state, run.key, run.stream)
     run.names = {**run.names, "input": value}
+
+
+def seen(debounce: Debounce, first: Any, state: Going, key: DataKey, stream: str) -> Any:
+    """The input as steps see it, of what was gathered after the first one."""
+    given = [first, *(key.open(one, stream) for one in state.collected)]
+    return {"items": given} if debounce.collect else given[-1]

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,9 @@ import msgspec
 import psycopg
 
 from libs.common.database import LOST, Database
-from libs.common.eventstore import Made, Row, encode
+from libs.common.eventstore import Made, Row, encode, rows, stream_of
+from libs.common.messages import Meta
+from services.executor.contract import CancelRequested
 
 log = logging.getLogger(__name__)
 BATCH_MAX = 200
@@ -25,7 +27,8 @@ class Decision:
     `due_s` from now by the database's clock; `lease_s` 0 gives the lease back; `reply` is an
     inbox that waits for the end; `admission` is given for a start; `closes` ends the gathering
     of inputs; `version` is what is known of the stream where there are no events;
-    `parent` waits for the end.
+    `parent` waits for the end; `files` are those that the events name; `cancels` are executions
+    that are asked to end by this commit.
     """
 
     stream: str
@@ -42,6 +45,8 @@ class Decision:
     version: int = 0
     parent: str | None = None
     made: Made | None = None
+    files: frozenset[str] = frozenset()
+    cancels: list[str] = field(default_factory=list)
 
 
 class Admission(msgspec.Struct, frozen=True):
@@ -91,6 +96,14 @@ class Side(msgspec.Struct):
     closes: bool
     version: int
     parent: str | None
+    cancels: list["Asked"] | None = None
+
+
+class Asked(msgspec.Struct):
+    """An execution that is asked to end, and the event that says so."""
+
+    execution: str
+    event: Row
 
 
 Waiting = tuple[Decision, "asyncio.Future[Committed]"]
@@ -105,9 +118,13 @@ class Committer:
         self._wake = asyncio.Event()
         self.committed = lambda: None
         self.admitted = lambda: None
+        self.cancelled: Callable[[str], None] = lambda execution: None
         self.moved: Callable[[list[str]], None] = lambda executions: None
+        self.refer: Callable[..., Awaitable[None]] | None = None
 
     async def commit(self, decision: Decision) -> Committed:
+        if decision.files and self.refer is not None:  # before what refers to them is there
+            await self.refer(decision.org, decision.execution, decision.files)
         future: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
         self._waiting.append((decision, future))
         self._wake.set()
@@ -176,6 +193,8 @@ class Committer:
                     one.queued = True
                 elif kind == "admitted":
                     self.admitted()
+                elif kind == "cancelled":
+                    self.cancelled(extra)
                 else:
                     one.status, one.n, one.by = kind, n, extra
             if repeated:
@@ -212,12 +231,14 @@ def _parameters(decisions: list[Decision], owner: str) -> tuple[str, str, str, s
             closes=d.closes,
             version=d.version,
             parent=d.parent,
+            cancels=[Asked(one, _cancel(d, one)) for one in d.cancels] or None,
         )
         for d in decisions
     ]
     starts = [
         {"stream": d.stream, "execution": d.execution, "org": d.org}
         | msgspec.structs.asdict(d.admission)
+        | ({"evict": _cancel(d, "")} if d.admission.cthen == "cancel-running" else {})
         for d in decisions
         if d.admission is not None
     ]
@@ -227,6 +248,15 @@ def _parameters(decisions: list[Decision], owner: str) -> tuple[str, str, str, s
         encode(events).decode(), encode(sides).decode(), encode(starts).decode(),
         encode(made).decode(),
     )  # fmt: skip
+
+
+def _cancel(decision: Decision, execution: str) -> Row:
+    """The event that asks an execution to end, because of the last event of a decision."""
+    stream = stream_of("execution", decision.org, execution) if execution else ""
+    because = decision.rows[-1]
+    meta = Meta.system("executor", decision.org, request_id=because.request_id or "",
+                       causation_id=because.id, traceparent=because.traceparent)  # fmt: skip
+    return rows(stream, 0, [CancelRequested(rollback=False, reason=None)], meta)[0]
 
 
 def _fail(future: "asyncio.Future[Committed]", error: Exception) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from libs.common.eventstore import stream_of
 from libs.common.messages import Meta
 from services.executor.contract import ComparedShown, Outcome, StepCompared
-from services.executor.differences import differences
+from services.executor.differences import Room, differences
 from services.executor.signals import history
 from services.executor.standing import Standing, standing
 from services.executor.work import PURPOSE
@@ -20,25 +20,28 @@ async def compare(engine: "Engine", one: str, other: str, meta: Meta) -> Compare
     """In the order of the first one's log; steps that are the same are counted only."""
     left, values = await _read(engine, one, meta)
     right, others = await _read(engine, other, meta)
-    may_see = "payloads:read" in meta.permissions
+    room = Room() if "payloads:read" in meta.permissions else Room(0)
     steps: list[StepCompared] = []
-    same = 0
+    same = differing = 0
     for path in dict.fromkeys([*values, *others]):
         there = path in values and path in others
         if there and not any(differences(values[path], others[path])):
             same += 1
             continue
+        differing += 1
+        if len(steps) == STEPS_MAX:
+            continue
         steps.append(StepCompared(
             step=path, same=False, duration_ms=_took(left, path),
             other_duration_ms=_took(right, path),
-            result=values.get(path) if may_see else None,
-            other_result=others.get(path) if may_see else None,
+            result=room.given(values.get(path)), other_result=room.given(others.get(path)),
         ))  # fmt: skip
     return ComparedShown(
         execution=one, other=other, same=not steps and _outcome(left) == _outcome(right),
         version=left.state.version, other_version=right.state.version, outcome=_outcome(left),
         other_outcome=_outcome(right), duration_ms=_length(left), other_duration_ms=_length(right),
-        steps=steps[:STEPS_MAX], same_steps=same,
+        steps=steps, same_steps=same,
+        differing_steps=differing,
     )  # fmt: skip
 
 

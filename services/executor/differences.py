@@ -4,8 +4,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 MISSING: Any = "(nothing)"
 DIFFERENCES_MAX = 50
+ANSWER_BYTES_MAX = 1_000_000  # a message on the bus has at most 4 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,21 @@ class Difference:
     expected: Any = None
     got: Any = None
     detail: str = ""
+
+
+class Room:
+    """How much of an answer values may take; what has no place any more is left out."""
+
+    def __init__(self, bytes_max: int = ANSWER_BYTES_MAX) -> None:
+        self._left = bytes_max
+
+    def given(self, value: Any) -> Any:
+        """The value, or None."""
+        size = len(msgspec.json.encode(value))
+        if size > self._left:
+            return None
+        self._left -= size
+        return value
 
 
 def never(expected: Any, got: Any) -> bool:

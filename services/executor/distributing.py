@@ -30,7 +30,7 @@ from services.executor.signals import signal
 from services.executor.work import DURABLE, PURPOSE, STREAM, SUBJECT, Start, encode
 
 log = logging.getLogger(__name__)
-POLL_S = 0.5
+POLL_S, PACE_S = 0.5, 0.02
 PRUNE_S = 600.0
 AT_ONCE, OF_ONE_ORG = 400, 50
 QUEUED_MAX, QUEUE_PAUSE_S = 200, 0.02
@@ -96,6 +96,7 @@ class Distributor:
             try:
                 if await self.round():
                     continue
+                await asyncio.sleep(PACE_S)
             except ERRORS as error:
                 log.warning("events wait", extra={"cause": type(error).__name__})
             with contextlib.suppress(TimeoutError):

@@ -20,6 +20,7 @@ from services.executor.contract import (
     ExecutionResumed,
     InputCollected,
     NotPaused,
+    ReversalBegan,
 )  # fmt: skip
 from services.executor.state import Absent, Ended, Execution, Going, evolve
 
@@ -101,13 +102,27 @@ class Migrate:
     version: int
 
 
-Command = Cancel | Pause | Resume | Decide | Offer | Collect | Replayed | Migrate
+@dataclass(frozen=True, slots=True)
+class Reverse:
+    """Its parent, which waited for it, is rolled back: so are its own effects."""
+
+    parent: str
+
+
+Command = Cancel | Pause | Resume | Decide | Offer | Collect | Replayed | Migrate | Reverse
 
 
 def decide(command: Command, state: Execution) -> Sequence[Event]:
+    if isinstance(state, Going) and state.finished is not None and not isinstance(command, Reverse):
+        state = Ended(state.started, state.finished, state.cancel, state)
     match command, state:
         case _, Absent():
             raise NotFound()
+        case Reverse(), Ended(was=Going(undos=undos)):
+            left = any(not one.over for one in undos.values())
+            return [ReversalBegan(parent_id=command.parent)] if left else []
+        case Reverse(), _:
+            return []
         case Replayed(), Going() | Ended():
             return [ExecutionReplayed(
                 replay_id=command.replay, from_step=command.from_step,

@@ -6,10 +6,10 @@ import msgspec
 
 from libs.language.steps import Block, TryStep, blocks_in
 from services.executor import undo
-from services.executor.contract import ExecutionFinished, RollbackBegan
+from services.executor.contract import ExecutionFinished, ReversalEnded, RollbackBegan
 from services.executor.facts import EVENT_BYTES_MAX, VALUE_BYTES_MAX
 from services.executor.failure import StepFailed, error_fact
-from services.executor.trying import ids_in
+from services.executor.host import ids_in
 
 if TYPE_CHECKING:
     from services.executor.run import Run
@@ -20,8 +20,8 @@ Outcome = Literal["succeeded", "failed", "cancelled"]
 async def failed(run: "Run", failure: StepFailed) -> None:
     """Undoes all completed effects, then `on_error`, then the end (§7.6b)."""
     await run.settled()
-    await run.around.cancel_children(run)
-    if run.document.on_error is None and not _can_be_undone(run):
+    run.drop()  # by the commit that records the failure, so that no walk comes by in between
+    if run.document.on_error is None and not _can_be_undone(run) and not run.state.children:
         await finish(run, "failed", failure, None)
         return
     error = error_fact(failure, run.seal(failure.message))
@@ -32,12 +32,20 @@ async def failed(run: "Run", failure: StepFailed) -> None:
 async def cancelled(run: "Run") -> None:
     """Ends it as cancelled; with `rollback` completed effects are undone before."""
     await run.settled()
-    await run.around.cancel_children(run)
+    if run.drop():
+        await run.flush()
     wish = run.state.cancel
     if wish is not None and wish.rollback and _can_be_undone(run):
         await run.flush(RollbackBegan(cause="cancelled", error=None))
         await _undo_all(run)
     await finish(run, "cancelled", None, None)
+
+
+async def reversed_for_parent(run: "Run") -> None:
+    """It had ended: its effects are undone because its parent's are, and its outcome stays."""
+    await _undo_all(run)
+    run.ended = True
+    await run.flush(ReversalEnded(rollback=undo.outcome_of(run.state)), op="end", leased=False)
 
 
 async def resumed(run: "Run") -> None:
@@ -92,7 +100,7 @@ async def finish(run: "Run", outcome: Outcome, failure: StepFailed | None, outpu
     results, values = run.take_results()
     finished = ExecutionFinished.model_construct(
         workflow_id=run.state.started.workflow_id, outcome=outcome,
-        rollback=undo.outcome_of(run),
+        rollback=undo.outcome_of(run.state),
         error=failure and error_fact(failure, run.seal(failure.message)), results=results,
         values=run.seal(values) if results else None,
         output=run.key.seal_bytes(body, run.stream) if body is not None else None,

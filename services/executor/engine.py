@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import time
-from collections import deque
 from datetime import datetime
 from typing import Any
 
@@ -30,9 +29,11 @@ from services.executor.resuming import Resuming
 from services.executor.run import Run
 from services.executor.settings import ExecutorSettings
 from services.executor.snapshots import EVERY_EVENTS
+from services.executor.turns import Turns
 from services.executor.work import StartAnswer, encode
 
 log = logging.getLogger(__name__)
+KEPT_FREE = 10  # a tenth of the places
 
 
 class Engine:
@@ -54,11 +55,16 @@ class Engine:
         self.sandbox = Sandbox()
         self.runs: dict[str, Run] = {}
         self.tasks: set[asyncio.Task[Any]] = set()
-        self._queue: deque[asyncio.Future[None]] = deque()
+        self._turns = Turns()
         self.draining = False
 
     def free(self) -> int:
-        return 0 if self.draining else max(0, self.settings.executor_places - len(self.runs))
+        """Places for what is claimed: whoever has thousands queued does not get the last ones."""
+        return max(0, self._room() - self.settings.executor_places // KEPT_FREE)
+
+    def _room(self) -> int:
+        taken = len(self.runs) + len(self.resuming.coming)
+        return 0 if self.draining else max(0, self.settings.executor_places - taken)
 
     def spawn(self, work: Any) -> asyncio.Task[Any]:
         task = asyncio.create_task(work)
@@ -83,33 +89,21 @@ class Engine:
             with telemetry.span("execution", run.meta.traceparent, execution=run.id):
                 await run.go()
         finally:
+            run.let_go()
             if self.runs.get(run.id) is run:
                 del self.runs[run.id]
             if run.ended and run.version > EVERY_EVENTS:
                 self.spawn(self.resuming.drop_snapshots(run.id))
-            self._left()
+            self.left()
 
-    def _left(self) -> None:
+    def left(self) -> None:
         """A place is free: for a start that waits here, else for what is due in `timers`."""
-        while self._queue:
-            waiting = self._queue.popleft()
-            if not waiting.done():
-                waiting.set_result(None)
-                return
-        if self.leases.more:
+        if not self._turns.next() and self.leases.more:
             self.leases.wake.set()
 
-    async def place(self, within_s: float) -> bool:
+    async def place(self, org: str, within_s: float) -> bool:
         """Waits for a free place; False when none came in time (the start is then queued)."""
-        if self.free() > 0:
-            return True
-        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.append(waiting)
-        try:
-            await asyncio.wait_for(waiting, within_s)
-        except TimeoutError:
-            return False
-        return True
+        return self._room() > 0 or await self._turns.wait(org, within_s)
 
     async def keep_leases(self) -> None:
         """Renews what is held every two seconds; a newer version means news, none means loss."""
@@ -183,8 +177,8 @@ class Engine:
     async def ended_children(self, run: Run) -> dict[str, ExecutionFinished]:
         return await self.children.ended(run)
 
-    async def cancel_children(self, run: Run) -> None:
-        await self.children.cancel(run)
+    async def reverse_child(self, run: Run, child: str) -> str | None:
+        return await self.children.reverse(run, child)
 
     def answer_end(
         self, run: Run, finished: ExecutionFinished, inboxes: list[str], output: Any

@@ -17,6 +17,7 @@ from libs.language import ExpressionError, format_rfc3339
 from libs.language.document import EventTrigger
 from services.executor.contract import EventLoop, TriggerFact
 from services.executor.documents import Published
+from services.executor.signals import history
 from services.executor.work import PURPOSE, Start
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ async def again(starts: "Starts", meta: Meta, row: Any, call: str) -> tuple[str,
     key = await starts.service.keys.key(org, PURPOSE)
     if row.execution is not None:
         stream = stream_of("execution", org, row.execution)
-        first = (await starts.engine.store.load(stream))[0].json()
+        first = (await history(starts.engine, meta, row.execution))[0].json()
         facts = {k: first["trigger"][k] for k in FACTS[:-1] if first["trigger"].get(k) is not None}
         payload: dict[str, Any] = {"input": key.open(first["input"], stream)["input"]}
     else:

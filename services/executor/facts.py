@@ -25,6 +25,8 @@ from services.executor.contract import (
     ExecutionStarted,
     InputCollected,
     ResultFact,
+    WaitBegan,
+    WaitEnded,
 )  # fmt: skip
 from services.executor.failure import StepFailed
 from services.executor.state import Going, Sealed, evolve
@@ -36,6 +38,7 @@ SIGNALS = (
     CancelRequested, ExecutionPaused, ExecutionResumed, ApprovalDecided, EventOffered,
     InputCollected, ExecutionReplayed,
 )  # fmt: skip
+NOT_IN_STATE = (ExecutionStarted, ExecutionProgressed, ExecutionFinished)
 
 
 class Lost(Exception):
@@ -78,9 +81,7 @@ class Facts:
         self.admission = Admission()
         self.reply: str | None = None
         self.wait_s = 0.0
-        self.on_started: Callable[[], None] = lambda: None
-        self.on_cancel: Callable[[], None] = lambda: None
-        self.on_carried: Callable[[], None] = lambda: None
+        self.let_go()
         self.leased_until = time.monotonic() + LEASE_S
         self.news = False
         self.pending: list[Event] = []
@@ -93,6 +94,12 @@ class Facts:
         self._broken: Exception | None = None
         self._background: asyncio.Task[None] | None = None
         self._opened: dict[str, Any] = {}
+
+    def let_go(self) -> None:
+        """Nobody is told any more: without rings of references it is freed at once."""
+        self.on_started: Callable[[], None] = _nothing
+        self.on_cancel: Callable[[], None] = _nothing
+        self.on_carried: Callable[[], None] = _nothing
 
     @property
     def waiting(self) -> int:
@@ -230,12 +237,22 @@ class Facts:
             op, due_s, LEASE_S if leased else 0.0, self.reply if first else None,
             self.wait_s, self.admission if first else None, closes, self.version,
             parent.execution_id if op == "end" and parent is not None else None,
+            cancels=self._children_dropped(batch),
         )  # fmt: skip
+
+    def _children_dropped(self, batch: list[Event]) -> list[str]:
+        """Sub-workflows that nobody waits for any more: they are asked to end by this commit."""
+        dropped = [e.path for e in batch if isinstance(e, WaitEnded) and e.reason == "cancelled"]
+        if not dropped:
+            return []
+        begun = {e.path: e.execution_id for e in batch if isinstance(e, WaitBegan)}
+        children = [begun.get(path) or self.state.children.get(path) for path in dropped]
+        return [child for child in children if child is not None]
 
     def _carried(self, batch: list[Event], leased: bool) -> None:
         self.version += len(batch)
         for event in batch:
-            if not isinstance(event, ExecutionStarted | ExecutionProgressed | ExecutionFinished):
+            if not isinstance(event, NOT_IN_STATE):
                 evolve(self.state, event)
         if leased:
             self.leased_until = time.monotonic() + LEASE_S
@@ -272,3 +289,7 @@ class Facts:
         """Somebody wrote into the stream: reads what came. Raises Lost."""
         async with self._turn:
             await self.meanwhile([])
+
+
+def _nothing() -> None:
+    """What is called when nobody waits for it."""

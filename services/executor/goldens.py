@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
+from libs.common.errors import NotFound
 from libs.common.eventstore import stream_of
 from libs.common.messages import Meta
 from libs.common.privacy import DataKey, Forgotten
+from services.executor.collecting import seen
 from services.executor.contract import GoldenOne, GoldenShown, StepDiffers
+from services.executor.differences import Room
 from services.executor.documents import Published
 from services.executor.drafting import simulator
 from services.executor.golden import Compared, Differs, Past, compared
@@ -32,12 +35,12 @@ PATHS_MAX = 100
 
 async def golden(engine: "Engine", found: Published, last: int, meta: Meta) -> GoldenShown:
     """Each of the last ended live executions by itself, newest first."""
-    values = "payloads:read" in meta.permissions
+    room = Room() if "payloads:read" in meta.permissions else None
     began, shown, skipped = time.monotonic(), [], 0
     for execution in await _last(engine, found.workflow, last, meta):
         one = None
         if time.monotonic() - began < ALL_S:
-            one = await _one(engine, found, execution, meta, values=values)
+            one = await _one(engine, found, execution, meta, room)
         skipped += one is None
         shown += [one] if one is not None else []
     differing = sum(not one.same for one in shown)
@@ -56,23 +59,23 @@ async def _last(engine: "Engine", workflow: str, last: int, meta: Meta) -> list[
 
 
 async def _one(
-    engine: "Engine", found: Published, execution: str, meta: Meta, *, values: bool
+    engine: "Engine", found: Published, execution: str, meta: Meta, room: Room | None
 ) -> GoldenOne | None:
-    """None for one whose values can't be read any more."""
+    """None for one that was forgotten, or whose values can't be read any more."""
     org = meta.organization
-    events = await history(engine, meta, execution)
     stream = stream_of("execution", org, execution)
     try:
+        events = await history(engine, meta, execution)
         key = await engine.service.keys.key(org, PURPOSE)
         past, names, output = _past(key, stream, events)
         await _gathered(engine, org, past, names, key, stream)
-    except Forgotten:
+    except (Forgotten, NotFound):
         return None
     known = await engine.documents.variables(org, found.document.variables)
     names["vars"] = known | names["vars"]
     document = replace(found.document, debounce=None)  # its input is gathered already
     came = await simulator(engine).run(document, names, past, budget_s=ONE_S, org=org)
-    return _shown(execution, past, came, compared(past, came, output), values=values)
+    return _shown(execution, past, came, compared(past, came, output), room)
 
 
 def _past(key: DataKey, stream: str, events: list[Any]) -> tuple[Past, dict[str, Any], Any]:
@@ -96,18 +99,17 @@ async def _gathered(
     state = past.standing.state
     if not state.closed:
         return
-    given = [names["input"], *(key.open(one, stream) for one in state.collected)]
     debounce = (await document_of(engine, org, state, key)).document.debounce
-    collects = debounce is not None and debounce.collect
-    names["input"] = {"items": given} if collects else given[-1]
+    if debounce is not None:
+        names["input"] = seen(debounce, names["input"], state, key, stream)
 
 
 def _shown(
-    execution: str, past: Past, came: Simulation, found: Compared, *, values: bool
+    execution: str, past: Past, came: Simulation, found: Compared, room: Room | None
 ) -> GoldenOne:
     finished = past.standing.finished
     assert finished is not None, "only what has ended was chosen"
-    differ = [_differs(one, values=values) for one in found.differs]
+    differ = [_differs(one, room) for one in found.differs]
     return GoldenOne(
         execution=execution, version=past.standing.state.version, same=found.same,
         recorded_outcome=finished.outcome,
@@ -118,9 +120,12 @@ def _shown(
     )  # fmt: skip
 
 
-def _differs(one: Differs, *, values: bool) -> StepDiffers:
+def _differs(one: Differs, room: Room | None) -> StepDiffers:
+    """Without `room` for values there is none for their keys either."""
     return StepDiffers(
         step=one.step, what=one.what,  # pyright: ignore[reportArgumentType] - one of the contract's words
-        pointer=one.pointer[:400], recorded=one.recorded if values else None,
-        now=one.now if values else None, detail=one.detail[:TEXT_MAX] if one.detail else None,
+        pointer=one.pointer[:400] if room else "",
+        recorded=room.given(one.recorded) if room else None,
+        now=room.given(one.now) if room else None,
+        detail=one.detail[:TEXT_MAX] if one.detail else None,
     )  # fmt: skip

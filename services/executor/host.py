@@ -23,6 +23,7 @@ from services.executor.failure import StepFailed
 MISSING: Any = object()
 NEVER = datetime(9000, 1, 1, tzinfo=UTC)
 Scope = Mapping[str, Any]
+Within = tuple[frozenset[str], str]  # steps by id, and the numbers of the loops around them
 # Set inside `finally`, which runs although the execution is being cancelled.
 LAST_THINGS: ContextVar[bool] = ContextVar("last_things", default=False)
 
@@ -70,8 +71,12 @@ class Host(Protocol):
         """The answer with one page of a source; an effect of its own."""
         ...
 
-    async def undo(self, within: tuple[frozenset[str], str]) -> None:
+    async def undo(self, within: Within) -> None:
         """Undoes the completed effects of these steps at a place, in reverse order."""
+        ...
+
+    def drop(self, within: Within) -> object:
+        """Nobody waits any more for what these steps at a place wait for."""
         ...
 
 
@@ -82,14 +87,38 @@ def expression_failed(error: ExpressionError, path: str | None) -> StepFailed:
     return failure
 
 
+ACTING = (UsesStep, WaitStep, ApprovalStep, WorkflowStep, PythonStep)
+
+
 def pure(block: Block) -> bool:
     """Whether nothing in the block waits or reaches outside."""
     return not any(
-        isinstance(step, UsesStep | WaitStep | ApprovalStep | WorkflowStep | PythonStep)
+        isinstance(step, ACTING)
         or (isinstance(step, ForEachStep) and isinstance(step.items, Pages))
         or not all(pure(inner) for inner in blocks_in(step))
         for step in block.steps
     )
+
+
+def ids_in(block: Block) -> frozenset[str]:
+    """The ids of all steps inside a block, however deep."""
+    found: set[str] = set()
+    waiting = [block]
+    while waiting:
+        for step in waiting.pop().steps:
+            found.add(step.id)
+            waiting.extend(blocks_in(step))
+    return frozenset(found)
+
+
+def is_in(path: str, within: Within | None) -> bool:
+    """Whether a path is of one of these steps at that place; None: of any."""
+    if within is None:
+        return True
+    ids, place = within
+    name = path.partition("[")[0].partition(".")[0].partition("#")[0]
+    rest = path.partition("[")[2]
+    return name in ids and (not place or f"[{rest}".startswith(place))
 
 
 def kind_of(value: Any) -> str:

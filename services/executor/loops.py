@@ -1,12 +1,12 @@
 """`for_each` and `parallel`: many blocks, so many at a time, each resumed by itself."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
 from libs.language.steps import Block, Failures, ForEachStep, Pages, ParallelStep
 from services.executor.failure import StepFailed
-from services.executor.host import MISSING, Cut, Parked, Scope, kind_of, pure
+from services.executor.host import MISSING, Cut, Parked, Scope, ids_in, kind_of, pure
 
 if TYPE_CHECKING:
     from services.executor.walk import Walk
@@ -27,7 +27,7 @@ async def for_each(walk: "Walk", step: ForEachStep, path: str, scope: Scope, pla
             ]
         source = _listed(items)
     work = _works(walk, step, path, scope, place, source)
-    return await Together(work, step.concurrency).run()
+    return await _together(walk, work, step.concurrency, [step.block], place)
 
 
 async def _items(walk: "Walk", step: ForEachStep, path: str, scope: Scope) -> list[Any]:
@@ -104,8 +104,21 @@ async def parallel(walk: "Walk", step: ParallelStep, path: str, scope: Scope, pl
             here = f"{path}.{name}"
             yield _branch(walk, block, step.failures, here, scope, place, "branch", keep=True)
 
-    values = await Together(works(), len(step.branches)).run()
+    blocks = list(step.branches.values())
+    values = await _together(walk, works(), len(blocks), blocks, place)
     return dict(zip(step.branches, values, strict=True))
+
+
+async def _together(
+    walk: "Walk", works: AsyncIterator[Work], most: int, blocks: Iterable[Block], place: str
+) -> list[Any]:
+    """What is cancelled by the first failure waits for nothing and asks nobody any more."""
+    try:
+        return await Together(works, most).run()
+    except StepFailed:
+        for block in blocks:
+            walk.host.drop((ids_in(block), place))
+        raise
 
 
 async def _branch(
@@ -122,6 +135,7 @@ async def _branch(
     except StepFailed as failure:
         if failures != "collect":
             raise
+        walk.host.drop((ids_in(block), place))
         value = {"ok": False, "error": failure.value()}
     else:
         if failures == "collect":

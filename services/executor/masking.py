@@ -36,3 +36,24 @@ def _masked(value: Any, hidden: list[str]) -> Any:
     if isinstance(value, dict):
         return {_masked(name, hidden): _masked(item, hidden) for name, item in value.items()}
     return value
+
+
+class MaskedBytes:
+    """Takes a content piece by piece and gives it back without any form of the secrets."""
+
+    def __init__(self, secrets: list[str]) -> None:
+        self._hidden = [form.encode() for secret in secrets for form in forms(secret)]
+        self._longest = max(map(len, self._hidden), default=1)
+        self._held = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """What can be told by now: the beginning of a secret may stand at the end."""
+        whole = self._held + data
+        for form in self._hidden:
+            whole = whole.replace(form, MASK.encode())
+        cut = max(0, len(whole) - self._longest + 1)
+        self._held = whole[cut:]
+        return whole[:cut]
+
+    def rest(self) -> bytes:
+        return self._held

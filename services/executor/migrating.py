@@ -3,16 +3,18 @@
 from typing import TYPE_CHECKING
 
 from libs.common.errors import FieldProblem
-from libs.common.eventstore import stream_of
-from libs.common.messages import Meta
+from libs.common.eventstore import rows, stream_of
+from libs.common.messages import Meta, Recorded
 from services.executor import views
+from services.executor.commit import Decision
 from services.executor.contract import ExecutionEnded, ExecutionRunning, NotCompatible
 from services.executor.documents import Published
 from services.executor.domain import Migrate
+from services.executor.domain import execution as decider
 from services.executor.forking import incompatible, inserted
 from services.executor.outline import steps_of
 from services.executor.paths import place_of
-from services.executor.signals import history, signal
+from services.executor.signals import SUBJECT, history
 from services.executor.standing import standing
 from services.executor.state import Going
 from services.executor.versions import document_of, version_of
@@ -43,7 +45,24 @@ async def migrate(engine: "Engine", execution: str, version: int, meta: Meta) ->
             f"{len(reasons)} things keep it from going on with version {version}",
             errors=reasons[:REASONS_MAX],
         )
-    await signal(engine, execution, Migrate(version), meta)
+    await _move(engine, execution, version, events, meta)
+
+
+async def _move(
+    engine: "Engine", execution: str, version: int, events: list[Recorded], meta: Meta
+) -> None:
+    """Right behind what was checked: what came meanwhile may not fit. Raises ExecutionRunning."""
+    decided = decider.decide(Migrate(version), decider.fold([one.event() for one in events]))
+    if not decided:
+        return
+    stream = stream_of("execution", meta.organization, execution)
+    made = await engine.commit(Decision(
+        stream, execution, meta.organization, rows(stream, len(events) + 1, decided, meta), "wake"
+    ))  # fmt: skip
+    if made.status != "won":
+        raise ExecutionRunning("it went on meanwhile; pause it first")
+    await engine.bus.nc.publish(SUBJECT, execution.encode())
+    engine.leases.wake.set()
 
 
 async def _must_stand(engine: "Engine", execution: str, state: Going, meta: Meta) -> None:

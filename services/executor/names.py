@@ -8,6 +8,7 @@ from libs.language import ExpressionError, format_rfc3339
 from libs.language.schema import validate_input
 from libs.language.templates import Value
 from services.executor.documents import Published
+from services.executor.file_values import referred
 from services.executor.work import encode
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ async def names_of(
 ) -> dict[str, Any]:  # fmt: skip
     """`with_` (of a trigger) makes the input out of `given`, the event and the trigger.
 
-    Raises InvalidInput, TooLarge.
+    Raises InvalidInput, TooLarge, FileMissing; the files that it names are kept from now on.
     """
     now = format_rfc3339(datetime.now(UTC))
     names: dict[str, Any] = {
@@ -40,10 +41,13 @@ async def names_of(
         except ExpressionError as error:
             raise InvalidInput(f"the trigger's with: {error.code}") from None
     names["input"] = fitting(found, names["input"])
-    if (size := len(encode(names))) > NAMES_BYTES_MAX:
+    encoded = encode(names)
+    if (size := len(encoded)) > NAMES_BYTES_MAX:
         raise TooLarge(
             f"input and variables together have {size} bytes", limit_bytes=NAMES_BYTES_MAX
         )
+    if (store := engine.calling.files) is not None:
+        await store.refer(org, execution, referred(encoded), all_there=True)
     return names
 
 

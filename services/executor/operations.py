@@ -8,6 +8,7 @@ kind does must be safe to repeat (`Piece.meta` has a command id of its own for t
 import asyncio
 import contextlib
 import logging
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -21,10 +22,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common import ids
 from libs.common.database import LOST
-from libs.common.decider import Decider
 from libs.common.errors import DomainError, InvalidInput, Unavailable
 from libs.common.eventstore import stream_of
-from libs.common.messages import Event, Meta
+from libs.common.messages import Meta
+from libs.common.privacy import Forgotten
 from services.executor.contract import (
     OperationEnded,
     OperationProblem,
@@ -32,6 +33,7 @@ from services.executor.contract import (
     OperationResult,
     OperationShown,
 )  # fmt: skip
+from services.executor.noted import NOTED
 from services.executor.operation_tables import operations, pieces
 
 if TYPE_CHECKING:
@@ -41,11 +43,9 @@ log = logging.getLogger(__name__)
 ITEMS_MAX = 100_000
 BATCH = 50
 AT_ONCE = 10
-POLL_S = 2.0
+POLL_S, PACE_S, FORGET_S = 2.0, 0.1, 10.0
 KEEP_DAYS = 7
 PURPOSE = "executions"
-# Records facts and the answer of a command that was carried out; doing that twice does no harm.
-NOTED: Decider[list[Event], None] = Decider(None, lambda facts, _: facts, lambda state, _: state)
 
 FIRST = text("""not exists (select 1 from operations o where o.org = operations.org
   and o.ended_at is null and (o.created_at, o.id) < (operations.created_at, operations.id))""")
@@ -148,12 +148,16 @@ class Operations:
 
     async def run(self) -> None:
         """Carries on what is open, organizations in turn, for ever."""
+        forget_at = 0.0
         while True:
             self._woken.clear()
             try:
                 if await self._round():
                     continue
-                await self._forget()
+                if time.monotonic() > forget_at:
+                    forget_at = time.monotonic() + FORGET_S
+                    await self._forget()
+                await asyncio.sleep(PACE_S)
             except (Unavailable, *LOST) as error:
                 log.warning("operations wait", extra={"cause": type(error).__name__})
             with contextlib.suppress(TimeoutError):
@@ -183,9 +187,13 @@ class Operations:
         if not batch:
             await self._end(row, "succeeded")
             return
-        key = await self.service.keys.key(row.org, PURPOSE)
-        stream = stream_of("operation", row.org, row.id)
-        ask, free = key.open(row.ask, stream), asyncio.Semaphore(AT_ONCE)
+        stream, free = stream_of("operation", row.org, row.id), asyncio.Semaphore(AT_ONCE)
+        try:
+            key = await self.service.keys.key(row.org, PURPOSE)
+            ask = key.open(row.ask, stream)
+        except Forgotten:  # of one organization: the others' operations go on
+            await self._end(row, "failed")
+            return
 
         async def one(n: int, item: str) -> dict[str, Any]:
             async with free:

@@ -125,8 +125,8 @@ class Beside:
     async def renew(self, run: Any) -> bool:
         return True
 
-    async def cancel_children(self, run: Any) -> None:
-        return
+    async def reverse_child(self, run: Any, child: str) -> str:
+        return "none"
 
     def answer_end(self, run: Any, finished: Any, inboxes: list[str], output: Any) -> None:
         run.finished, run.output = finished, output

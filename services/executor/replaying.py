@@ -10,14 +10,16 @@ import msgspec
 from libs.common import ids
 from libs.common.errors import TooLarge
 from libs.common.eventstore import rows, stream_of
-from libs.common.messages import Event, Meta
+from libs.common.messages import Event, Meta, Recorded
 from libs.common.privacy import DataKey
 from libs.language import format_rfc3339
-from services.executor.admission import admission_of, make_room, refusal
+from services.executor.admission import admission_of, refusal
+from services.executor.collecting import seen
 from services.executor.commit import Admission, Decision
 from services.executor.contract import (
     DraftFact,
     ExecutionProgressed,
+    ExecutionReplayed,
     ExecutionStarted,
     InputCollected,
     NotCompatible,
@@ -29,6 +31,7 @@ from services.executor.contract import (
 from services.executor.documents import Published
 from services.executor.domain import Replayed
 from services.executor.facts import EVENT_BYTES_MAX
+from services.executor.file_values import referred_by
 from services.executor.forking import Fork, incompatible, undone_before
 from services.executor.names import fitting
 from services.executor.signals import history, signal
@@ -72,20 +75,25 @@ async def replay_one(engine: "Engine", execution: str, wanted: Wanted, meta: Met
         raise AlreadyArchived("the workflow is archived")
     kept = _kept(old, was, now, wanted.from_step)
     new = ids.derived("exe", org, "replay", execution, meta.command_id or ids.new("call"))
-    made = await _events(engine, key, old, now, new, wanted, kept)
+    made = await _events(engine, key, old, was, now, new, wanted, kept)
     admission = await _admission(engine, org, old, now, key, made[1])
     stream = stream_of("execution", org, new)
+    if (store := engine.calling.files) is not None:
+        await store.refer_as(org, execution, new, referred_by(made[1]["input"]))
     done = await engine.commit(
         Decision(stream, new, org, rows(stream, 1, made[0], meta), "keep", admission=admission)
     )
     if done.status in ("busy", "rate", "quota"):
         raise refusal(done.status, admission)
     engine.leases.wake.set()
-    if admission.cthen == "cancel-running":
-        engine.spawn(make_room(engine, new, admission, meta))
-    if done.status == "won":
+    if not any(_tells_of(new, one) for one in events):
         await signal(engine, execution, Replayed(new, wanted.from_step, now.version), meta)
     return new
+
+
+def _tells_of(new: str, one: Recorded) -> bool:
+    """The same command may have died between the two commits."""
+    return one.type == ExecutionReplayed.type and one.json()["replay_id"] == new
 
 
 def _kept(old: Standing, was: Published, now: Published, from_step: str | None) -> list[str]:
@@ -105,8 +113,8 @@ def _kept(old: Standing, was: Published, now: Published, from_step: str | None) 
 
 
 async def _events(
-    engine: "Engine", key: DataKey, old: Standing, now: Published, new: str, wanted: Wanted,
-    kept: Sequence[str],
+    engine: "Engine", key: DataKey, old: Standing, was: Published, now: Published, new: str,
+    wanted: Wanted, kept: Sequence[str],
 ) -> tuple[list[Event], dict[str, Any]]:  # fmt: skip
     org, started = now.org, old.state.started
     before = stream_of("execution", org, started.execution_id)
@@ -119,6 +127,8 @@ async def _events(
         "id": new, "started_at": format_rfc3339(datetime.now(UTC)),
         "attempt": names["execution"]["attempt"] + 1, "mode": "replay",
     }  # fmt: skip
+    if now.document.debounce is None and was.document.debounce is not None and old.state.closed:
+        names["input"] = seen(was.document.debounce, names["input"], old.state, key, before)
     if wanted.input is not None or wanted.version != "same":
         given = names["input"] if wanted.input is None else wanted.input
         names["input"] = fitting(now, given)

@@ -2,20 +2,38 @@
 
 import asyncio
 import random
+from datetime import datetime
 from typing import Any
 
+from libs.common.messages import Event
 from services.executor import pins
-from services.executor.facts import Facts
-from services.executor.host import MISSING
+from services.executor.contract import WaitBegan, WaitEnded
+from services.executor.host import MISSING, Within, is_in
+from services.executor.referring import Referring
 
 
-class Results(Facts):
+class Results(Referring):
     """Facts, seen by the walk; a pinned result is recorded as the step's own when it is met."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self.pins: dict[str, Any] = {}
         self._taken: set[str] = set()
+        self._waits = set(self.state.waits)
+
+    def tell(self, *events: Event) -> None:
+        super().tell(*events)
+        for event in events:
+            if isinstance(event, WaitBegan):
+                self._waits.add(event.path)
+            elif isinstance(event, WaitEnded):
+                self._waits.discard(event.path)
+
+    def drop(self, within: Within | None = None) -> bool:
+        """Nobody waits any more for what these steps wait for; False when they wait for nothing."""
+        paths = sorted(path for path in self._waits if is_in(path, within))
+        self.tell(*(WaitEnded(path=path, reason="cancelled") for path in paths))
+        return bool(paths)
 
     def recorded(self, path: str) -> Any:
         found = self.state.results.get(path)
@@ -27,6 +45,10 @@ class Results(Facts):
             self._taken.add(path)
             self.note_now(path, "pinned", self.now(), value)
         return value
+
+    def first_seen(self, path: str) -> datetime:
+        """When the walk came to a wait for the first time."""
+        return self.state.first_at.setdefault(path, self.now())
 
     async def rest(self, seconds: float) -> None:
         """A pause between two attempts that is too short to park for."""

@@ -31,9 +31,20 @@ class Resuming:
     def __init__(self, engine: "Engine") -> None:
         self._engine = engine
         self._store = engine.store
+        self.coming: set[str] = set()
+        """Claimed, and not a run yet: they have their places."""
 
     async def claimed(self, claimed: list[Claimed]) -> None:
         """Reads what is known of them with two or three queries, then carries each."""
+        names = {one.execution for one in claimed}
+        self.coming |= names
+        try:
+            await self._begin(claimed)
+        except BaseException:
+            self.coming -= names
+            raise
+
+    async def _begin(self, claimed: list[Claimed]) -> None:
         async with self._engine.service.database.hot.connection() as connection:
             kept = await snapshots.read(connection, [c.execution for c in claimed])
             histories = await self._histories(connection, claimed, kept)
@@ -64,16 +75,19 @@ class Resuming:
     async def _resume(
         self, claimed: Claimed, history: list[Recorded], upto: int, stretches: Sequence[Stretch]
     ) -> None:
-        if claimed.execution in self._engine.runs:
-            return
+        run = None
         try:
-            run = await self._run(claimed, history, stretches)
+            if claimed.execution not in self._engine.runs:
+                run = await self._run(claimed, history, stretches)
+                if run is None:
+                    await self._drop_timer(claimed.execution)
         except (DomainError, *LOST) as error:
             log.warning("resume waits", extra={
                 "execution": claimed.execution, "cause": type(error).__name__})  # fmt: skip
-            return
+        finally:
+            self.coming.discard(claimed.execution)
         if run is None:
-            await self._drop_timer(claimed.execution)
+            self._engine.left()
             return
         log.info("execution resumed", extra={"execution": run.id, "at_version": run.version})
         await self._engine.carry(run, upto)

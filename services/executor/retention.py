@@ -2,7 +2,7 @@
 
 from libs.common.purposes import Basis, Purpose
 from libs.common.retention import Retention
-from services.executor import operations
+from services.executor import file_collector, forgetting, operations
 from services.executor.arrivals import KEEP_DAYS
 
 RULES = (
@@ -10,7 +10,10 @@ RULES = (
         "executions", None, "log and views, until the retention of plans is enforced",
         Purpose.WORKFLOWS, Basis.CONTRACT,
         keys=("executions",),
-        tables=("executions", "approvals", "calls", "replies", "snapshots", "timers"),
+        tables=(
+            "executions", "execution_labels", "approvals", "calls", "replies", "snapshots",
+            "timers",
+        ),
         events=(
             "execution-started", "execution-progressed", "execution-finished",
             "execution-migrated", "execution-paused", "execution-resumed", "execution-replayed",
@@ -20,7 +23,8 @@ RULES = (
             "approval-requested", "approval-reminded", "approval-decided", "approval-expired",
             "call-resent", "trigger-call-refused", "trigger-call-repeated",
             "trigger-call-unmatched", "custom-event-emitted", "event-offered",
-            "operation-requested", "operation-ended",
+            "operation-requested", "operation-ended", "execution-forgotten",
+            "reversal-began", "reversal-ended",
         ),
     ),
     Retention(
@@ -41,6 +45,19 @@ RULES = (
         "operations", operations.KEEP_DAYS, "long work and what became of each piece",
         Purpose.WORKFLOWS, Basis.CONTRACT, tables=("operations", "operation_pieces"),
         keys=("executions",),
+    ),
+    Retention(
+        "forgotten", forgetting.AFTER_DAYS + 1,
+        "ended executions that somebody deleted: they are not shown from then on, and leave the log"
+        " when the trail has their numbers",
+        Purpose.WORKFLOWS, Basis.CONTRACT, tables=("forgotten",),
+    ),
+    Retention(
+        "files", file_collector.KEEP_DAYS,
+        "what no execution refers to, from when it was last sent",
+        Purpose.WORKFLOWS, Basis.CONTRACT, keys=("executions",),
+        tables=("files", "file_pieces", "file_references"),
+        events=("file-stored", "file-collected"),
     ),
     Retention(
         "work", None, "starts on their way from the door, until an executor has taken them",

@@ -36,7 +36,7 @@ from services.executor.contract import ExecutionFinished, ExecutionStarted
 from services.executor.documents import OpenedSecret
 from services.executor.facts import Committing, Lost
 from services.executor.failure import StepFailed
-from services.executor.host import LAST_THINGS, MISSING, NEVER, Cut, Parked, Scope
+from services.executor.host import LAST_THINGS, MISSING, NEVER, Cut, Parked, Scope, Within
 from services.executor.results import Results
 from services.executor.state import Absent, Ended, Going, evolve
 from services.executor.walk import Walk
@@ -67,7 +67,7 @@ class Around(Committing, Protocol):
 
     async def ended_children(self, run: "Run") -> dict[str, ExecutionFinished]: ...
 
-    async def cancel_children(self, run: "Run") -> None: ...
+    async def reverse_child(self, run: "Run", child: str) -> str | None: ...
 
     def answer_end(self, run: "Run", finished: ExecutionFinished, inboxes: list[str],
                    output: Any) -> None: ...  # fmt: skip
@@ -83,7 +83,9 @@ class Run(Results):
         meta: Meta, *, started: ExecutionStarted | None = None, state: Going | None = None,
         version: int = 0, names: dict[str, Any],
     ) -> None:  # fmt: skip
-        state = state or Going(_the(started))
+        if state is None:
+            assert started is not None, "a run begins with its start or with its history"
+            state = Going(started)
         super().__init__(around, org, execution, key, meta, state, version, started)
         self.document, self.names = document, names
         self.on_cancel = self.begin_cancel
@@ -130,6 +132,8 @@ class Run(Results):
             await self.flush_behind()
 
     async def act(self, step: Step, path: str, scope: Scope) -> Any:
+        if self.state.waits_ended.get(path) == "cancelled":
+            raise Parked  # of a branch that is over: what ended it comes again in this walk
         match step:
             case UsesStep():
                 return await effects.carry_out(self, effects.of_step(step, path), scope)
@@ -151,7 +155,7 @@ class Run(Results):
         self.may_begin()
         return await effects.carry_out(self, effects.of_page(pages, path), scope)
 
-    async def undo(self, within: tuple[frozenset[str], str]) -> None:
+    async def undo(self, within: Within) -> None:
         await undo.roll_back(self, within)
 
     async def ended_children(self) -> dict[str, ExecutionFinished]:
@@ -205,7 +209,7 @@ class Run(Results):
         """One walk and what follows from it; False when there is news, so that it walks again."""
         self._children = None
         try:
-            end = ending.resumed(self) if self.state.rollback else await self._walked()
+            end = await self._end()
             self.ending = True
             await self._working(end)
         except Parked as parked:
@@ -216,6 +220,12 @@ class Run(Results):
             await self.settled()
             await self.flush(leased=False)
         return True
+
+    async def _end(self) -> Coroutine[Any, Any, None]:
+        """How it is to be ended; where that is not decided, it walks. Raises Parked."""
+        if self.state.finished is not None:
+            return ending.reversed_for_parent(self)
+        return ending.resumed(self) if self.state.rollback else await self._walked()
 
     async def _walked(self) -> Coroutine[Any, Any, None]:
         """Walks; the answer is how the execution is to be ended. Raises Parked."""
@@ -240,11 +250,14 @@ class Run(Results):
             if not self.holding or not self._cancelling:
                 raise
             return ending.cancelled(self)
-        return self.finish("succeeded", None, output)
+        return ending.finish(self, "succeeded", None, output)
 
     async def _working(self, work: Coroutine[Any, Any, Any]) -> Any:
         self._work = asyncio.create_task(work)
-        return await self._work
+        try:
+            return await self._work
+        finally:
+            self._work = None
 
     async def _park(self, due: datetime) -> bool:
         await self.settled()
@@ -271,20 +284,8 @@ class Run(Results):
     def started_at(self) -> datetime:
         return datetime.fromisoformat(self.names["execution"]["started_at"])
 
-    def first_seen(self, path: str) -> datetime:
-        """When the walk came to a wait for the first time."""
-        return self.state.first_at.setdefault(path, self.now())
-
     def duration_ms(self) -> int:
         return max(0, int((self.now() - self.started_at).total_seconds() * 1000))
-
-    async def finish(self, outcome: Any, failure: StepFailed | None, output: Any) -> None:
-        await ending.finish(self, outcome, failure, output)
-
-
-def _the(started: ExecutionStarted | None) -> ExecutionStarted:
-    assert started is not None, "a run begins with its start or with its history"
-    return started
 
 
 def going(recorded: list[Recorded]) -> Going | Ended | Absent:

@@ -15,6 +15,7 @@ from libs.common.eventstore import stream_of
 from libs.common.messages import Meta
 from libs.common.pages import seek
 from libs.common.privacy import DataKey, Forgotten
+from services.executor import labelled
 from services.executor.contract import ExecutionFilter, FindExecutions, QueuedFor
 from services.executor.subscribers import states
 from services.executor.summary import Summary
@@ -121,9 +122,7 @@ def conditions(wanted: Filter) -> list[ColumnElement[bool]]:
     ):  # fmt: skip
         if chosen:
             where.append(_among(column, chosen))
-    for label in wanted.label or []:
-        name, _, value = label.partition(":")
-        where.append(t.labels[name].as_string() == value)
+    where += [labelled.has(t.execution, label) for label in wanted.label or []]
     if wanted.from_at is not None:
         where.append(t.started_at >= wanted.from_at)
     if wanted.to_at is not None:

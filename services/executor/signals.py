@@ -7,6 +7,7 @@ from libs.common.errors import NotFound
 from libs.common.eventstore import rows, stream_of
 from libs.common.messages import Meta, Recorded
 from services.executor.commit import Decision
+from services.executor.contract import ExecutionFinished, ExecutionReplayed, ReversalEnded
 from services.executor.domain import Cancel, Collect, Command, Replayed, execution
 
 if TYPE_CHECKING:
@@ -22,9 +23,7 @@ async def signal(engine: "Engine", execution_id: str, command: Command, meta: Me
     """
     stream = stream_of("execution", meta.organization, execution_id)
     while True:
-        events = await engine.store.load(stream)
-        if not events:
-            raise NotFound()
+        events = await history(engine, meta, execution_id)
         decided = execution.decide(command, execution.fold([e.event() for e in events]))
         if not decided:
             return False
@@ -57,8 +56,23 @@ def _timer(command: Command, first: Recorded) -> tuple[str, float]:
 
 
 async def history(engine: "Engine", meta: Meta, execution_id: str) -> list[Recorded]:
-    """The events of an execution of the caller's organization, or NotFound."""
+    """The events of an execution of the caller's organization, or NotFound.
+
+    Only what has ended can be forgotten; of others nobody asks.
+    """
     found = await engine.store.load(stream_of("execution", meta.organization, execution_id))
     if not found:
         raise NotFound()
+    ended = found[-1].type in (ExecutionFinished.type, ExecutionReplayed.type, ReversalEnded.type)
+    if ended and await forgotten(engine, execution_id):
+        raise NotFound()
     return found
+
+
+async def forgotten(engine: "Engine", execution_id: str) -> bool:
+    """Whether somebody had it forgotten, and its events only wait to leave the log."""
+    async with engine.service.database.hot.connection() as connection:
+        cursor = await connection.execute(
+            "select 1 from forgotten where execution = %s", (execution_id,)
+        )
+        return await cursor.fetchone() is not None

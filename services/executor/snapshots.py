@@ -77,7 +77,7 @@ def keep(run: "Run", places: Places, recorded: Sequence[Recorded]) -> Stretch:
             case EffectEnded():
                 if event.path not in run.state.results:
                     events.append(_pair(event))
-            case WaitBegan() if places.taken_in(event.path, run.noted):
+            case WaitBegan(execution_id=None) if places.taken_in(event.path, run.noted):
                 begun.add(event.path)
             case WaitEnded() if event.path in begun and event.event_id is None:
                 continue

@@ -10,17 +10,12 @@ from nats.aio.msg import Msg
 from libs.common import telemetry
 from libs.common.bus import InternalError
 from libs.common.database import LOST
-from libs.common.errors import (
-    DomainError,
-    KeyReused,
-    NotFound,
-    Unavailable,
-)  # fmt: skip
+from libs.common.errors import DomainError, KeyReused, NotFound, Unavailable
 from libs.common.eventstore import stream_of
 from libs.common.messages import Meta
 from libs.common.privacy import DataKey, Forgotten
 from services.executor import collecting, event_starts
-from services.executor.admission import admission_of, make_room, refusal
+from services.executor.admission import admission_of, refusal
 from services.executor.commit import Admission
 from services.executor.contract import (
     ExecutionStarted,
@@ -35,6 +30,7 @@ from services.executor.engine import Engine
 from services.executor.facts import Duplicate, Refused
 from services.executor.names import names_of
 from services.executor.run import Run, going
+from services.executor.signals import forgotten
 from services.executor.state import Ended, Going
 from services.executor.work import PURPOSE, Start, StartAnswer, decode_start, encode
 
@@ -171,14 +167,12 @@ class Starts:
         """The start is durable; who waits for the result is told too, unless it is there."""
         said = None if run.ended and start.respond == "result" else told
         self.engine.spawn(answer(said))
-        if run.admission.cthen == "cancel-running":
-            self.engine.spawn(make_room(self.engine, run.id, run.admission, run.meta))
 
     async def _carried(self, start: Start, run: Run, answer: Any) -> None:
         try:
             left_s = start.deadline_ms / 1000 - time.time() - COMMIT_S
             patience_s = 0.0 if start.unattended else max(0.0, min(PLACE_S, left_s))
-            if await self.engine.place(patience_s):
+            if await self.engine.place(start.organization, patience_s):
                 await self.engine.carry(run)
             else:
                 await run.flush(leased=False)
@@ -216,6 +210,8 @@ class Starts:
             await self._refuse(start, reused)
             return _refusal(start, reused)
         call = state.started.trigger.call_id
+        if isinstance(state, Ended) and await forgotten(self.engine, start.execution):
+            return _refusal(start, NotFound())
         if call != start.call:  # else the queue delivered this very call a second time
             repeated = TriggerCallRepeated(
                 call_id=start.call, kind=start.kind, path=start.path,
@@ -286,7 +282,7 @@ def _again_s(start: Start, message: Msg) -> float:
 
 
 def _meta(start: Start) -> Meta:
-    return Meta(
+    return Meta.model_construct(
         organization=start.organization, actor=start.actor, request_id=start.request_id,
         origin=start.origin, traceparent=start.traceparent,
     )  # fmt: skip

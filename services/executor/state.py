@@ -22,6 +22,8 @@ from services.executor.contract import (
     ExecutionResumed,
     ExecutionStarted,
     InputCollected,
+    ReversalBegan,
+    ReversalEnded,
     RollbackBegan,
     StartsCollected,
     UndoBegan,
@@ -51,9 +53,10 @@ class Effect:
 
 @dataclass(slots=True)
 class Undoing:
-    """A completed effect that can be undone, and how far that is; in the order of completion."""
+    """An effect that can be undone, or a `child` waited for; in the order of completion."""
 
-    fact: UndoFact
+    fact: UndoFact | None
+    child: str | None = None
     attempt: int = 0
     first_at: datetime | None = None
     ended: UndoEnded | None = None
@@ -69,12 +72,15 @@ class Approval:
     decisions: list[ApprovalDecided] = field(default_factory=list)
     reminders: int = 0
     expired: bool = False
+    cancelled: bool = False
 
     @property
     def closed(self) -> bool:
-        """Whether it is decided: by one rejection, by enough approvals, or by its time."""
-        rejected = any(d.decision == "rejected" for d in self.decisions)
-        return self.expired or rejected or len(self.decisions) >= self.asked.quorum
+        """Decided by one rejection or enough approvals, or over by its time or with its branch."""
+        over = (
+            self.expired or self.cancelled or any(d.decision == "rejected" for d in self.decisions)
+        )
+        return over or len(self.decisions) >= self.asked.quorum
 
 
 @dataclass(slots=True)
@@ -111,6 +117,7 @@ class Going:
     steps: int = 0
     effects_seen: int = 0
     migrated: int | None = None
+    finished: ExecutionFinished | None = None  # ended, and undone now as its parent is
 
     @property
     def version(self) -> int:
@@ -120,11 +127,12 @@ class Going:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Nothing follows."""
+    """Nothing follows but its parent's rollback; `was` is what it was when it ended."""
 
     started: ExecutionStarted
     finished: ExecutionFinished
     cancel: CancelRequested | None = None
+    was: Going | None = None
 
 
 Execution = Absent | Going | Ended
@@ -135,7 +143,13 @@ def evolve(state: Execution, event: Any) -> Execution:
         case Absent(), ExecutionStarted():
             return Going(event)
         case Going(), ExecutionFinished():
-            return Ended(state.started, event, state.cancel)
+            return Ended(state.started, event, state.cancel, state)
+        case Ended(was=Going() as was), ReversalBegan():
+            was.finished = state.finished
+            return was
+        case Going(finished=ExecutionFinished() as finished), ReversalEnded():
+            state.finished = None
+            return Ended(state.started, finished, state.cancel, state)
         case Going(), _ if (change := CHANGES.get(type(event))) is not None:
             change(state, event)
             return state
@@ -183,6 +197,10 @@ def _wait_began(state: Going, event: WaitBegan) -> None:
 def _wait_ended(state: Going, event: WaitEnded) -> None:
     state.waits.pop(event.path, None)
     state.waits_ended[event.path] = event.reason
+    if event.reason == "cancelled" and event.path in state.approvals:
+        state.approvals[event.path].cancelled = True
+    if (child := state.children.get(event.path)) is not None:
+        state.undos[event.path] = Undoing(None, child)
     if event.event_id is not None:
         state.events_used.add(event.event_id)
 
@@ -272,6 +290,8 @@ CHANGES: dict[type[Any], Any] = {
     StartsCollected: _closed,
     CancelRequested: _cancel,
     RollbackBegan: _rollback,
+    ReversalBegan: _nothing,
+    ReversalEnded: _nothing,
     UndoBegan: _undo_began,
     UndoEnded: _undo_ended,
     ExecutionMigrated: _migrated,

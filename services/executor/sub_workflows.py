@@ -1,5 +1,6 @@
 """A `workflow` step: starts an execution of another workflow, and waits for its end."""
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from libs.common.eventstore import stream_of
@@ -24,7 +25,7 @@ async def call(run: "Run", step: WorkflowStep, path: str, scope: Scope) -> Any:
         given = await _given(run, step, path, scope)
         if run.unsaid is not None:
             await run.flush()  # no child before its parent
-        child = await run.around.start_child(run, step, path, given)
+        child = await _started(run, step, path, given)
         if step.detached:
             result = {"execution": child}
             run.note_now(path, "workflow", since, result)
@@ -32,6 +33,9 @@ async def call(run: "Run", step: WorkflowStep, path: str, scope: Scope) -> Any:
         run.tell(WaitBegan(path=path, kind="workflow", due_at=None, execution_id=child))
         raise Parked
     ended = (await run.ended_children()).get(child)
+    if ended is None and run.state.waits_ended.get(path) == "ended":
+        # its output would have been recorded by the same commit
+        raise StepFailed("workflow-failed", f"{step.workflow} ({child}) did not succeed", path)
     if ended is None:
         raise Parked
     if path in run.state.waits:
@@ -42,6 +46,18 @@ async def call(run: "Run", step: WorkflowStep, path: str, scope: Scope) -> Any:
     output = run.key.open(ended.output, stream) if ended.output is not None else None
     run.note_now(path, "workflow", run.now(), output)
     return output
+
+
+async def _started(run: "Run", step: WorkflowStep, path: str, given: Any) -> str:
+    """A cancel in between leaves no child that nobody knows of."""
+    starting = asyncio.ensure_future(run.around.start_child(run, step, path, given))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        if run.holding and not step.detached:
+            child = await starting
+            run.tell(WaitBegan(path=path, kind="workflow", due_at=None, execution_id=child))
+        raise
 
 
 async def _given(run: "Run", step: WorkflowStep, path: str, scope: Scope) -> Any:

@@ -20,6 +20,7 @@ from services.executor.contract import (
     ExecutionShown,
     ExecutionStarted,
     QueuedFor,
+    ReversalEnded,
     RollbackBegan,
     TriggerFact,
     WaitBegan,
@@ -100,6 +101,8 @@ def reduce(summary: Summary | None, recorded: Recorded) -> Summary | None:
             summary.paused = False
         case RollbackBegan():
             summary.rolling_back, summary.waits = True, {}
+        case ReversalEnded() as event:
+            summary.rollback = event.rollback
         case _:
             return summary
     return summary

@@ -82,6 +82,17 @@ snapshots = Table(
     info={"hidden": True},
 )
 
+# Executions that nobody is to see any more, until their events have left the log.
+forgotten = Table(
+    "forgotten",
+    metadata,
+    column("execution", ExecutionId, primary_key=True),
+    column("org", OrganizationId),
+    column("started_at", Moment),
+    Index("forgotten_by_start", "started_at"),
+    info={"hidden": True},
+)
+
 # Which execution gathers the inputs of a debounce key; deleted when it begins.
 collecting = Table(
     "collecting",

@@ -23,6 +23,8 @@ from services.executor.contract import (
     ExecutionStarted,
     LateResultRefused,
     ResultFact,
+    ReversalBegan,
+    ReversalEnded,
     RollbackBegan,
     TimelineEntry,
     UndoBegan,
@@ -94,6 +96,10 @@ def _entries(recorded: Recorded) -> Iterator[TimelineEntry]:
             yield entry("replayed", step=event.from_step)
         case RollbackBegan():
             yield entry("rollback-began", status=event.cause, error=error_of(event.error))
+        case ReversalBegan():
+            yield entry("reversal-began")
+        case ReversalEnded():
+            yield entry("reversal-ended", status=event.rollback)
         case UndoBegan():
             yield entry(
                 "undo-began", step=event.path, attempt=event.attempt, status=event.connector

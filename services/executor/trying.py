@@ -3,9 +3,9 @@
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from libs.language.steps import Block, TryStep, blocks_in
+from libs.language.steps import TryStep
 from services.executor.failure import StepFailed, fits
-from services.executor.host import LAST_THINGS, MISSING, Cut, Parked, Scope
+from services.executor.host import LAST_THINGS, MISSING, Cut, Parked, Scope, ids_in
 
 if TYPE_CHECKING:
     from services.executor.walk import Walk
@@ -38,6 +38,7 @@ async def _handled(walk: "Walk", step: TryStep, path: str, scope: Scope, place: 
         except StepFailed as failure:
             number = next((n for n, h in enumerate(step.handlers) if fits(h.on, failure)), None)
             caught = {"handler": number, "error": failure.value()}
+            walk.host.drop((ids_in(step.body), place))
             await walk.host.note(path + "#caught", "caught", since, caught)
     failure = StepFailed.again(caught["error"])
     if caught["handler"] is None:
@@ -88,14 +89,3 @@ async def _without_parking(walk: "Walk", step: TryStep, scope: Scope, place: str
             await asyncio.sleep(max(0.0, min(pause, LAST_S)))
         else:
             return
-
-
-def ids_in(block: Block) -> frozenset[str]:
-    """The ids of all steps inside a block, however deep."""
-    found: set[str] = set()
-    waiting = [block]
-    while waiting:
-        for step in waiting.pop().steps:
-            found.add(step.id)
-            waiting.extend(blocks_in(step))
-    return frozenset(found)

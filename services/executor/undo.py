@@ -5,17 +5,15 @@ import time
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal
 
-from libs.language.steps import ForEachStep, Step, UsesStep, blocks_in
+from libs.language.steps import ForEachStep, Step, UsesStep, WorkflowStep, blocks_in
 from services.executor.contract import UndoBegan, UndoEnded
 from services.executor.effects import SHORT_S, Effect, due_after, opened_secrets, send
 from services.executor.failure import RetryPlan, StepFailed, error_fact, retry_plan
-from services.executor.host import Parked
-from services.executor.state import Undoing
+from services.executor.host import Parked, Within, is_in
+from services.executor.state import Going, Undoing
 
 if TYPE_CHECKING:
     from services.executor.run import Run
-
-Within = tuple[frozenset[str], str]
 
 
 async def roll_back(run: "Run", within: Within | None = None) -> None:
@@ -23,21 +21,24 @@ async def roll_back(run: "Run", within: Within | None = None) -> None:
 
     An undo that fails for good is recorded and the rest goes on. Raises Parked for a long pause.
     """
-    waiting = [path for path, one in run.state.undos.items() if not one.over and _in(path, within)]
+    waiting = [p for p, one in run.state.undos.items() if not one.over and is_in(p, within)]
     steps = _index(run)
     for name, group in groupby(reversed(waiting), key=_id):
         step, most = steps[name]
-        assert isinstance(step, UsesStep), "only a step with `undo` is undone"
         await _several(run, step, list(group), most)
 
 
-async def _several(run: "Run", step: UsesStep, paths: list[str], most: int) -> None:
+async def _several(run: "Run", step: Step, paths: list[str], most: int) -> None:
     """Items of one loop, up to its concurrency at once."""
     free = asyncio.Semaphore(most)
 
     async def one(path: str) -> None:
         async with free:
-            await _undo(run, step, path)
+            if isinstance(step, WorkflowStep):
+                await _reverse(run, path)
+            else:
+                assert isinstance(step, UsesStep), "only a step with `undo` is undone"
+                await _undo(run, step, path)
 
     results = await asyncio.gather(*map(one, paths), return_exceptions=True)
     parked = [waits for waits in results if isinstance(waits, Parked)]
@@ -48,15 +49,27 @@ async def _several(run: "Run", step: UsesStep, paths: list[str], most: int) -> N
         raise min(parked, key=lambda waits: waits.due)
 
 
+async def _reverse(run: "Run", path: str) -> None:
+    """A sub-workflow undoes its own effects, in its own order; Parked until it has."""
+    child = run.state.undos[path].child
+    assert child is not None, "only a child that was waited for is reversed"
+    said = await run.around.reverse_child(run, child)
+    if said is None:
+        raise Parked
+    if said != "none":
+        await run.flush(_end(path, 1, "done" if said == "done" else "failed"))
+
+
 async def _undo(run: "Run", step: UsesStep, path: str) -> None:
-    undoing = run.state.undos[path]
-    undo = step.undo
+    undoing, undo = run.state.undos[path], step.undo
+    fact = undoing.fact
     assert undo is not None, "only a step with `undo` is undone"
-    if undoing.fact.request is None:
+    assert fact is not None, "a child is reversed"
+    if fact.request is None:
         run.tell(_end(path, 0, "impossible"))
         return
-    request = run.open(undoing.fact.request)
-    effect = Effect(path, undoing.fact.connector, undo, undo.retry, undo.timeout_s)
+    request = run.open(fact.request)
+    effect = Effect(path, fact.connector, undo, undo.retry, undo.timeout_s)
     plan = retry_plan(undo.retry, effect.card.repeatable(request))
     key = f"{run.id}:{path}"[:395] + ":undo"
     first_at = undoing.first_at or run.now()
@@ -64,7 +77,7 @@ async def _undo(run: "Run", step: UsesStep, path: str) -> None:
     while True:
         await run.flush(UndoBegan(
             path=path, connector=effect.connector, attempt=attempt, idempotency_key=key,
-            host=undoing.fact.host, first_at=first_at,
+            host=fact.host, first_at=first_at,
         ))  # fmt: skip
         try:
             secrets = await opened_secrets(run, undo, path)
@@ -114,20 +127,12 @@ def _end(
     )  # fmt: skip
 
 
-def outcome_of(run: "Run") -> Literal["none", "done", "incomplete"]:
+def outcome_of(state: Going) -> Literal["none", "done", "incomplete"]:
     """What the rollback came to: none, done, or incomplete."""
-    ended = [one.ended for one in run.state.undos.values() if one.ended is not None]
+    ended = [one.ended for one in state.undos.values() if one.ended is not None]
     if not ended:
         return "none"
     return "done" if all(e.outcome == "done" for e in ended) else "incomplete"
-
-
-def _in(path: str, within: Within | None) -> bool:
-    if within is None:
-        return True
-    ids, place = within
-    name, _, rest = path.partition("[")
-    return name in ids and (not place or f"[{rest}".startswith(place))
 
 
 def _id(path: str) -> str:

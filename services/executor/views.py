@@ -31,10 +31,11 @@ from libs.common.messages import Recorded
 from libs.common.pages import seek
 from libs.common.readers import Projection
 from libs.common.tables import column
-from services.executor import arriving, asked
+from services.executor import arriving, asked, labelled
 from services.executor.contract import (
     CallFilter,
     CallResent,
+    ExecutionForgotten,
     ExecutionStarted,
     FindCalls,
     QueuedFor,
@@ -109,7 +110,7 @@ calls = Table(
     Index("calls_newest", "org", "called_at", "call"),
 )
 
-lists = Projection("lists", version=3, tables=[executions, calls, asked.approvals])
+lists = Projection("lists", version=4, tables=[executions, calls, asked.approvals, labelled.labels])
 _SUMMARY = tuple(Summary.__dataclass_fields__)
 _UPSERT = text(
     "insert into executions ({names}) select {names} from json_to_recordset(:rows) as r("
@@ -139,6 +140,17 @@ async def keep(connection: AsyncConnection, events: Sequence[Recorded]) -> None:
     await keep_executions(connection, events)
     await keep_calls(connection, events)
     await arriving.keep_own(connection, events)
+    if gone := [e.json()["execution_id"] for e in events if e.type == ExecutionForgotten.type]:
+        await _forget(connection, gone)
+
+
+async def _forget(connection: AsyncConnection, gone: Sequence[str]) -> None:
+    """What a rebuild would not bring back either, when their events have left the log."""
+    t = executions.c
+    began = select(t.trigger["call_id"].as_string()).where(t.execution.in_(gone))
+    await connection.execute(calls.delete().where(calls.c.call.in_(began)))
+    for table in (executions, asked.approvals, labelled.labels):
+        await connection.execute(table.delete().where(table.c.execution.in_(gone)))
 
 
 async def keep_executions(connection: AsyncConnection, events: Sequence[Recorded]) -> None:
@@ -146,7 +158,8 @@ async def keep_executions(connection: AsyncConnection, events: Sequence[Recorded
     mine = [e for e in events if e.subject.startswith("execution-")]
     if not mine:
         return
-    known = {e.subject.rpartition("-")[2] for e in mine if e.streamversion > 1}
+    begun = {e.subject for e in mine if e.streamversion == 1}
+    known = {e.subject.rpartition("-")[2] for e in mine if e.subject not in begun}
     summaries: dict[str, Summary | None] = {}
     if known:
         found = await connection.execute(
@@ -158,6 +171,8 @@ async def keep_executions(connection: AsyncConnection, events: Sequence[Recorded
         summaries[name] = reduce(summaries.get(name), event)
     rows = [s for s in summaries.values() if s is not None]
     await connection.execute(_UPSERT, {"rows": msgspec.json.encode(rows).decode()})
+    fresh = {e.subject.rpartition("-")[2] for e in mine if e.type == ExecutionStarted.type}
+    await labelled.keep(connection, [one for one in rows if one.execution in fresh])
     await asked.keep(connection, mine, summaries)
 
 

@@ -19,6 +19,7 @@ from services.gateway.routes import (
     event_subscriptions,
     events,
     executions,
+    files,
     home,
     instance,
     inventory,
@@ -41,7 +42,7 @@ from services.gateway.settings import GatewaySettings
 SERVICE = "gateway"
 FILES = (
     people, organizations, members, api_keys, notifications, workflows, reviews, secrets, variables,
-    triggers, trigger_calls, executions, controls, replays, drafts, operations, approvals,
+    triggers, trigger_calls, executions, files, controls, replays, drafts, operations, approvals,
     connectors, schema, billing, events, custom_events, event_subscriptions, audit,
     audit_proofs, inventory, instance,
     home, documents,

@@ -129,8 +129,13 @@ class Call:
         self.door.changed(message, self.organization)
         return answered
 
-    async def once(self, do: Callable[[dict[str, str]], Awaitable[Answered]]) -> Answered:
-        """Runs `do` with the command's id and digest; one at a time for the same key."""
+    async def once(
+        self, do: Callable[[dict[str, str]], Awaitable[Answered]], body: bytes | None = None
+    ) -> Answered:
+        """Runs `do` with the command's id and digest; one at a time for the same key.
+
+        `body` stands for one that is not kept in memory.
+        """
         key = self.idempotency_key()
         if key is None:
             return await do({})
@@ -142,7 +147,7 @@ class Call:
         command_id = str(uuid.uuid5(_COMMANDS, name))
         if command_id in self.door.in_flight:
             raise KeyInUse("the first request with this key still runs")
-        body = await read(self.request)
+        body = await read(self.request) if body is None else body
         query = self.request.url.query
         digest = keyed_digest(self.door.settings.index_bytes, f"{query}\x00{body.hex()}")
         self.door.in_flight.add(command_id)
@@ -259,7 +264,7 @@ def _fits(part: str, kind: str) -> bool:
     if any(p.replace(" ", "") in ("q=0", "q=0.0", "q=0.00", "q=0.000") for p in parameters):
         return False
     main = kind.partition("/")[0]
-    return media in ("*/*", kind, f"{main}/*", "application/problem+json")
+    return kind == "*/*" or media in ("*/*", kind, f"{main}/*", "application/problem+json")
 
 
 def _peer(request: Request) -> str:

@@ -77,6 +77,8 @@ CATALOGUE: dict[str, Entry] = {
         "Sign in."),
     "limit-reached": Entry(409, "There are as many of these as there may be.",
         "Delete one that is not used; /v1/instance has the limits."),
+    "execution-not-ended": Entry(409, "The execution, or the one that waits for it, has not"
+        " ended.", "Cancel it, or wait for its end."),
     "execution-ended": Entry(409, "The execution has ended.", "Start another."),
     "not-compatible": Entry(409, "What was recorded does not fit: a step was undone since, or is"
         " another one in the version that was asked for.",
@@ -90,7 +92,8 @@ CATALOGUE: dict[str, Entry] = {
     "tests-failed": Entry(422, "The document's own tests do not pass.",
         "`errors` lists them; `troth test` shows every difference."),
     "golden-replay-differs": Entry(422, "Past executions would go another way.",
-        "`errors` names the first step that differs of each; `troth golden` shows all."),
+        "`errors` names the first step that differs of each; `troth golden` shows all. If they are"
+        " meant, publish with `accept_differences`."),
     "not-paused": Entry(409, "The execution is not paused, or no step of it is.",
         "See its `status`; `go-on` is for one that a person paused."),
     "event-loop": Entry(409, "Executions that events had started caused this event, too many in a"
@@ -106,6 +109,9 @@ CATALOGUE: dict[str, Entry] = {
         "Ask for another review."),
     "secret-in-use": Entry(409, "Workflows name this secret; `workflows` lists them.",
         "Publish them without it first."),
+    "files-full": Entry(409, "The organization keeps as many bytes in files as it may.",
+        "Files that no execution refers to go after a day; the operator sets `limit_bytes`"
+        " (TROTH_FILES_MAX_MB)."),
     "subscription-disabled": Entry(409, "The event subscription is disabled.",
         "Enable it first."),
     "last-owner": Entry(409, "An organization has at least one owner.",
@@ -131,6 +137,8 @@ CATALOGUE: dict[str, Entry] = {
         " in it.", "Export the rest with a narrower filter."),
     "not-signed-yet": Entry(422, "No checkpoint reaches that far.",
         "Wait for the next one: a minute, or the full hour."),
+    "file-missing": Entry(422, "The input names a file that is not there: it was never sent to this"
+        " organization, or nobody referred to it for a day.", "Send it again: POST /v1/files."),
     "nothing-to-resend": Entry(422, "The body of this call was not kept: its signature was wrong.",
         "Let the caller send it again."),
     "url-not-allowed": Entry(422, "The address can't be called from here.",

@@ -157,6 +157,9 @@ def _optional(name: str, place: str, description: str) -> Schema:
 
 
 def _body(each: Known, schemas: dict[Any, Schema]) -> Schema | None:
+    if each.facts.limit_bytes is not None:
+        raw = {"schema": {"type": "string", "format": "binary"}}
+        return {"required": True, "content": dict.fromkeys(each.facts.documents, raw)}
     if each.facts.documents:
         text = {"schema": {"type": "string", "description": "a workflow document"}}
         return {"required": True, "content": dict.fromkeys(each.facts.documents, text)}

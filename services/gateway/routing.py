@@ -23,7 +23,7 @@ class Facts:
 
     `answers` is a model, a media type for a document, or None for no body. `documents` are bodies
     that are taken as they are (workflow documents), `waits` takes `Prefer: wait=n`,
-    `streams` takes `Last-Event-ID`.
+    `streams` takes `Last-Event-ID`. `limit_bytes` is of a body that is not read in whole.
     """
 
     tag: str
@@ -40,6 +40,7 @@ class Facts:
     public_page: bool = False
     takes_s: float = ASK_TIMEOUT_S
     streams: bool = False
+    limit_bytes: int | None = None
 
 
 class Routes:

@@ -58,11 +58,16 @@ class Streams:
         self._count[stream.organization] += 1
         names = self._open.setdefault(stream.subject, {})
         names.setdefault(stream.name, set()).add(stream)
+        try:
+            await self._hear(stream.subject)
+        except BaseException:
+            await self.leave(stream)
+            raise
+
+    async def _hear(self, subject: str) -> None:
         async with self._lock:
-            if stream.subject not in self._heard:
-                self._heard[stream.subject] = await self._bus.nc.subscribe(
-                    stream.subject, cb=self._came
-                )
+            if subject not in self._heard:
+                self._heard[subject] = await self._bus.nc.subscribe(subject, cb=self._came)
 
     async def leave(self, stream: Wakeable) -> None:
         self._count[stream.organization] -= 1

@@ -23,6 +23,7 @@ ID_PATTERN = re.compile(r"\^([a-z]+)_\[")
 TEXTS = {
     "organization id": ORGANIZATION, "who acted": PERSON, "host name": "api.example.com",
     "event id": ids.derived("evt", "example"), "keyed digest": "0" * 64, "time": TIME,
+    "media type": "text/csv",
     "day in UTC": "2026-12-01", "pointer into a document": "/input/amount",
     "place of a step in a document": "post", "path of a hook, from a document": "orders",
 }  # fmt: skip

@@ -13,6 +13,7 @@ RULES = (
             "draft-saved", "publishing-policy-set", "review-requested", "review-decided",
             "workflow-drafted", "workflow-published", "workflow-rolled-back",
             "workflow-enabled", "workflow-disabled", "workflow-archived",
+            "publishing-gate-set", "differences-accepted",
         ),
     ),
     Retention(

@@ -31,7 +31,7 @@ EVERYTHING = frozenset(
     {
         "workflows:read", "workflows:edit", "workflows:publish", "secrets:manage",
         "triggers:read", "triggers:resend", "executions:read", "executions:start",
-        "executions:control", "payloads:read", "usage:read",
+        "executions:control", "payloads:read", "usage:read", "organizations:manage",
     }
 )  # fmt: skip
 

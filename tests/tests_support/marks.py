@@ -41,6 +41,7 @@ SENT = {
     "draft-workflow": {"document"},
     "save-draft": {"document"},
     "check-document": {"document"},
+    "store-file": {"document"},
     "sign-in-by-form": {"document"},
     "sign-out-by-form": {"document"},
     "setup-by-form": {"document"},

@@ -62,6 +62,19 @@ tests: [{{name: one, input: {{n: 1}}, expect: {{output: {output}}}}}]
 """
 
 
+@meets("execution-not-ended")
+def _(world: World) -> httpx.Response:
+    execution, _ = asked(world.home.owner, world.home.ids["asks"])
+    return world.home.owner.ask("DELETE", f"/v1/executions/{execution}")
+
+
+@meets("file-missing")
+def _(world: World) -> httpx.Response:
+    path = f"/v1/workflows/{world.home.ids['workflow']}/executions"
+    body = {"input": {"doc": {"$file": world.other.ids["file"]}}}
+    return world.home.owner.ask("POST", path, body)
+
+
 @meets("tests-failed")
 def _(world: World) -> httpx.Response:
     made = drafted(world.home.owner, TESTED.format(name=new("tested"), output=2))

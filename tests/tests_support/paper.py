@@ -165,8 +165,8 @@ class Paper:
     async def ended_children(self, run: Run) -> dict[str, Any]:
         return {}
 
-    async def cancel_children(self, run: Run) -> None:
-        return None
+    async def reverse_child(self, run: Run, child: str) -> str:
+        return "none"
 
     async def note_late(self, org: str, execution: str, path: str, attempt: int) -> None:
         self.late.append(path)

@@ -78,6 +78,9 @@ def requests_of(world: World, op: Operation) -> Made:
                 for _ in range(2)
             )
             return api, path, good, other
+        case "store-file":
+            good, other = ({"content": new("bytes").encode()} for _ in range(2))
+            return api, path, good, other
         case "publish-workflow" | "archive-workflow" | "disable-workflow" | "enable-workflow":
             made = api.post("/v1/workflows", content=greeter(new("once")).encode(),
                             headers={"Content-Type": YAML})  # fmt: skip

@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 
 from cli import run_state
+from cli.environment import Servers, Wanted, for_process
 from libs.embedded.folder import DataFolder, free_port
 from libs.embedded.postgres import Postgres
 
@@ -35,6 +36,7 @@ class Stack:
     data: Path
     allow: list[str] = field(default_factory=list)
     settings: dict[str, str] = field(default_factory=dict)
+    executors: int = 1
     process: "subprocess.Popen[bytes] | None" = None
     setup_token: str | None = None
 
@@ -49,6 +51,7 @@ class Stack:
 
     def start(self) -> None:
         words = ["up", "--data", str(self.data), "--port", "0"]
+        words += ["--executors", str(self.executors)]
         words += [word for pair in self.allow for word in ("--allow", pair)]
         kept = {k: v for k, v in os.environ.items() if not k.startswith("TROTH_")}
         own = {"PYTHONPATH": str(ROOT), "TROTH_TRACES_FILE": str(self.traces)} | self.settings
@@ -90,6 +93,16 @@ class Stack:
     def operator_token(self) -> str:
         """What the one-time link had, also when it is used up."""
         return DataFolder(self.data).read_secrets().operator_token
+
+    def environment(self, service: str) -> dict[str, str]:
+        """What a process of that service is started with: to build one beside the others."""
+        state, folder = self.state, DataFolder(self.data)
+        servers = Servers(
+            f"nats://127.0.0.1:{state.nats.port}", f"postgresql://127.0.0.1:{state.postgres.port}"
+        )
+        return for_process(
+            [service], folder.read_secrets(), servers, Wanted(self.data), http_port=0, ops_port=0
+        )
 
     def connect(self, service: str, role: str = "system", database: str | None = None) -> Any:
         """A connection of a service's own role to its own database, or to another one."""

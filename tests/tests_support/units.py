@@ -20,6 +20,7 @@ COSTLY: tuple[str, ...] = (
     "tests/integration/cli/",
     "tests/integration/cli/test_external.py",
     "tests/integration/cli/test_operating.py",
+    "tests/integration/schedules/test_ticks.py",
     "tests/integration/chaos/",
     "tests/integration/examples/",
     "tests/component/common/test_lease.py",

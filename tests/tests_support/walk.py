@@ -86,6 +86,7 @@ def good_body(operation: Operation, world: World) -> dict[str, Any]:
         "approve-approval": {"comment": "fine"},
         "reject-approval": {"comment": "no"},
         "set-publishing-policy": {"review": False},
+        "set-publishing-gate": {"golden_replay": 0},
         "emit-event": {"type": "custom.walked", "data": {"n": 1}},
         "export-trail": {"format": "jsonl", "from": "2026-01-01T00:00:00Z",
                          "to": "2026-01-02T00:00:00Z"},
@@ -101,6 +102,8 @@ def content(operation: Operation, world: World, **changes: Any) -> dict[str, Any
         headers["If-Match"] = '"1"'
     if not operation.media:
         return {"headers": headers}
+    if operation.raw:
+        return {"headers": headers | {"Content-Type": "text/plain"}, "content": b"walk"}
     if YAML in operation.media:
         return {"headers": headers | {"Content-Type": YAML}, "content": greeter("walk").encode()}
     import json

@@ -151,6 +151,7 @@ def settle_in(stack: Stack, receiver: str) -> World:
     for organization in (home, other):
         organization.owner.organization = organization.id
         furnish(world, organization)
+    stack.quiet()
     return world
 
 
@@ -162,6 +163,9 @@ def furnish(world: World, organization: Organization) -> None:
     """Something of everything; `ids` says what stands at each name in a path."""
     api, hooks = organization.owner, Api(world.stack.address)
     tail = organization.slug[:20]
+    file = api.post(
+        "/v1/files", content=f"{MARK} {tail}".encode(), headers={"content-type": "text/plain"}
+    )
     workflow = api.post(
         "/v1/workflows", content=greeter(f"greeter-{tail}", "greeter").encode(),
         headers={"content-type": YAML},
@@ -207,6 +211,7 @@ def furnish(world: World, organization: Organization) -> None:
         "asks": asks["id"], "notification": notification["id"], "disabled": gone["id"],
         "event": event, "invitation": invited["id"],
         "level": "0", "index": "0", "from-size": "0", "to-size": "1",
+        "file": file["id"],
     }  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from tools.docs.language_words import (
     EXPRESSIONS,
     FIELDS,
     FILE,
+    FILES,
     INTRODUCTION,
     SCOPES,
     SECRETS,
@@ -47,7 +48,7 @@ def language_page() -> str:
     for title, (words, names) in SECTIONS.items():
         parts += [f"## {title}", words]
         parts += [_part(name, schema["$defs"][name]) for name in names]
-    return page("The workflow language", *parts, "## Secrets", SECRETS)
+    return page("The workflow language", *parts, "## Files", FILES, "## Secrets", SECRETS)
 
 
 def _part(name: str, schema: dict[str, Any]) -> str:

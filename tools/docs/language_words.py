@@ -55,6 +55,14 @@ TESTS = """
 Tests are data: no expression is evaluated in them. Keys of `mocks` and of `expect.steps` are ids of
 steps.
 """
+FILES = """
+A value has at most 256 KiB. What is larger is a file: `POST /v1/files` (`troth files send`) answers
+with the value that stands for it, `{"$file": "file_…", "media_type": …, "size_bytes": …}`; only
+`$file` is needed. It is an ordinary object: it goes through inputs, steps, approvals and
+sub-workflows. `http-request@1` sends it with `file`, and with `as_file: true` makes the body of the
+answer a file: then `file` of its result is that value, `json` is null and `text` empty. A file has
+at most 100 MiB. It is kept as long as an execution names it, and a day from when it was sent last.
+"""
 SECRETS = """
 `${{ secret.name }}` stands only in the `with` of a connector and of its `undo`, and in a webhook's
 `verify`: as the whole value or inside a text, never inside a larger expression. The value is put in

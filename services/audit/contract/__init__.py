@@ -158,6 +158,19 @@ class CompletenessShown(Message):
     producers: list[ProducerShown]
 
 
+class TakenShown(Message):
+    """Up to which number every event of a producer stands in the trail."""
+
+    incarnation: Count
+    upto: Count
+
+
+class FindTaken(Query, type="audit.query.find-taken", answers=TakenShown):
+    """Asked by services: what of its log a producer may let go."""
+
+    producer: Word
+
+
 class FindCompleteness(
     Query, type="audit.query.find-completeness", permission="instance", answers=CompletenessShown
 ):

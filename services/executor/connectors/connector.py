@@ -1,8 +1,8 @@
 """What a connector is: typed inputs and outputs, a declared effect, and a function that does it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel
 
@@ -11,14 +11,33 @@ from libs.egress import Client
 Model = type[BaseModel]
 
 
+class Written(Protocol):
+    """A content on its way into a file; `close` gives the value that stands for it."""
+
+    async def write(self, data: bytes) -> None: ...
+
+    async def close(self, media_type: str) -> dict[str, Any]: ...
+
+
+class Files(Protocol):
+    """The files of one execution; `find` raises NotFound."""
+
+    async def find(self, file: str) -> Any: ...
+
+    def read(self, row: Any) -> AsyncIterator[bytes]: ...
+
+    def writer(self) -> Written: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What a connector may use: the guarded client, its key, its time, the hosts allowed."""
+    """What a connector may use: the guarded client, its key, its time, the hosts allowed, files."""
 
     client: Client
     idempotency_key: str
     timeout_s: float
     hosts: tuple[str, ...] | None
+    files: Files | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,28 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from libs.egress import EgressFailed, EgressRefused, Response
-from services.executor.connectors.connector import Attempt, Connector, Outcome
+from libs.common.errors import NotFound
+from libs.common.fields import MEDIA_TYPE
+from libs.egress import EgressFailed, EgressRefused, Response, Streamed
+from libs.egress.client import BODY_MAX_BYTES
+from services.executor.connectors.connector import Attempt, Connector, Files, Outcome
+from services.executor.contract import FILE_BYTES_MAX, REFERENCE, FilesFull
 from services.executor.failure import REPEATABLE, StepFailed
 
 Scalar = str | int | float | bool
 Header = Annotated[str, Field(max_length=8192)]
 
 
+class FileValue(BaseModel):
+    """What stands for a file, as an upload or a step with `as_file` gave it."""
+
+    model_config = ConfigDict(populate_by_name=True, extra="allow")
+
+    file: str = Field(alias=REFERENCE, pattern=r"^file_[0-9a-z]{1,40}$")
+
+
 class Inputs(BaseModel):
-    """At most one of `json`, `text`, `form`."""
+    """At most one of `json`, `text`, `form`, `file`; with `as_file` the answer becomes a file."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
@@ -26,10 +38,13 @@ class Inputs(BaseModel):
     json_: JsonValue = Field(default=None, alias="json")
     text: str | None = None
     form: dict[str, Scalar] | None = None
+    file: FileValue | None = None
+    as_file: bool = False
 
 
 class Outputs(BaseModel):
-    """`json` is null when the body is none; names of headers are in lower case."""
+    """`json` is null when the body is none; names of headers are in lower case. With `as_file`
+    the body is only in `file`, which is there then."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -38,19 +53,27 @@ class Outputs(BaseModel):
     json_: JsonValue = Field(default=None, alias="json")
     text: str
     size_bytes: int
+    file: FileValue | None = None
 
 
 async def run(request: Any, attempt: Attempt) -> Outcome:
     inputs = Inputs.model_validate(request)
     headers = {name.lower(): value for name, value in inputs.headers.items()}
     content, kind = _content(inputs, "json" in request)
+    if inputs.file is not None:
+        content, kind = await _sent(inputs.file.file, attempt)
     if kind is not None:
         headers.setdefault("content-type", kind)
     headers.setdefault("idempotency-key", attempt.idempotency_key)
+    writer = _files(attempt).writer() if inputs.as_file else None
     try:
         response = await attempt.client.request(
-            inputs.method, _url(inputs), headers, content, attempt.timeout_s, hosts=attempt.hosts
-        )
+            inputs.method, _url(inputs), headers, content, attempt.timeout_s, hosts=attempt.hosts,
+            max_bytes=BODY_MAX_BYTES if writer is None else FILE_BYTES_MAX,
+            into=None if writer is None else writer.write,
+        )  # fmt: skip
+    except FilesFull as full:
+        raise StepFailed("output-too-large", str(full)) from None
     except EgressRefused as refused:
         failure = StepFailed("egress-refused", str(refused))
         failure.host, failure.rule = refused.host[:255] or "none", refused.rule
@@ -62,13 +85,39 @@ async def run(request: Any, attempt: Attempt) -> Outcome:
         raise StepFailed(kind, str(failed)) from None
     if response.status >= 400:
         raise _refused(response)
-    return Outcome(_outputs(response), response.status)
+    made = _outputs(response)
+    if writer is not None and response.status < 300:
+        file = await writer.close(_media_type(response.headers.get("content-type", "")))
+        made |= {"file": file, "size_bytes": file["size_bytes"]}
+    return Outcome(made, response.status)
+
+
+async def _sent(file: str, attempt: Attempt) -> tuple[Streamed, str]:
+    """The file's content as a body. Raises StepFailed when it is not there."""
+    files = _files(attempt)
+    try:
+        row = await files.find(file)
+    except NotFound:
+        raise StepFailed("input-invalid", f"there is no file {file}") from None
+    return Streamed(row.size_bytes, lambda: files.read(row)), row.media_type
+
+
+def _files(attempt: Attempt) -> Files:
+    if attempt.files is None:
+        raise StepFailed("input-invalid", "there are no files here")
+    return attempt.files
+
+
+def _media_type(header: str) -> str:
+    """As files have it; what is none is bytes."""
+    found = header.partition(";")[0].strip().lower()
+    return found if MEDIA_TYPE.fullmatch(found) else "application/octet-stream"
 
 
 def _content(inputs: Inputs, has_json: bool) -> tuple[bytes | None, str | None]:
-    given = [has_json, inputs.text is not None, inputs.form is not None]
+    given = [has_json, inputs.text is not None, inputs.form is not None, inputs.file is not None]
     if sum(given) > 1:
-        raise StepFailed("input-invalid", "with: only one of json, text and form")
+        raise StepFailed("input-invalid", "with: only one of json, text, form and file")
     if has_json:
         return msgspec.json.encode(inputs.json_), "application/json"
     if inputs.text is not None:

@@ -15,7 +15,9 @@ from services.executor.contract.effects import *
 from services.executor.contract.errors import *
 from services.executor.contract.events import *
 from services.executor.contract.exporting import *
+from services.executor.contract.files import *
 from services.executor.contract.following import *
+from services.executor.contract.forgetting import *
 from services.executor.contract.operations import *
 from services.executor.contract.replays import *
 from services.executor.contract.signals import *

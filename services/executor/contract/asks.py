@@ -193,7 +193,7 @@ class TimelineEntry(Message):
         "wait-ended", "cancel-requested", "paused", "resumed", "approval-requested",
         "approval-decided", "approval-reminded", "approval-expired",
         "rollback-began", "undo-began", "undo-ended", "late-result-refused", "finished", "migrated",
-        "replayed",
+        "replayed", "reversal-began", "reversal-ended",
     ]  # fmt: skip
     step: StepPath | None
     attempt: Count | None

@@ -86,7 +86,8 @@ class TriedShown(Message):
 
 class StepDiffers(Message):
     """`request`, `result`, `missing` (it did not come now), `new` (it was not there before),
-    `outcome`, `output`; values are null for who may not read payloads."""
+    `outcome`, `output`; pointers are empty and values null for who may not read payloads, and
+    values beyond a million bytes together are null too."""
 
     step: StepPath | None
     what: Literal["request", "result", "missing", "new", "outcome", "output", "stopped"]

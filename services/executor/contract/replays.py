@@ -33,7 +33,10 @@ class StepCompared(Message):
 
 
 class ComparedShown(Message):
-    """Steps that differ: that ran in one only, or gave something else."""
+    """Steps that differ: that ran in one only, or gave something else; the first 500 of them.
+
+    Results beyond a million bytes together are left out: see the executions' own data.
+    """
 
     execution: ExecutionId
     other: ExecutionId
@@ -46,6 +49,7 @@ class ComparedShown(Message):
     other_duration_ms: Milliseconds | None
     steps: list[StepCompared]
     same_steps: Count
+    differing_steps: Count
 
 
 class ReplayExecution(

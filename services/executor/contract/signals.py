@@ -9,6 +9,7 @@ from libs.common.fields import (
     CallId,
     Count,
     EventId,
+    ExecutionId,
     Flag,
     HostName,
     Milliseconds,
@@ -110,6 +111,18 @@ class RollbackBegan(Event, type="executor.event.rollback-began", public=True):
 
     cause: Literal["failed", "cancelled"]
     error: ErrorFact | None
+
+
+class ReversalBegan(Event, type="executor.event.reversal-began", public=True):
+    """Its parent, which waited for it, is rolled back: its own effects are undone too."""
+
+    parent_id: ExecutionId
+
+
+class ReversalEnded(Event, type="executor.event.reversal-ended", public=True):
+    """How the effects were undone; its outcome and its output stay as they were."""
+
+    rollback: Literal["none", "done", "incomplete"]
 
 
 class UndoBegan(Event, type="executor.event.undo-began"):

@@ -10,6 +10,7 @@ from services.executor.handlers import (
     drafts,
     executions,
     exporting,
+    forgetting,
     operations,
     replays,
 )
@@ -25,6 +26,7 @@ def router(engine: Engine, starts: Starts, running: Operations) -> NatsRouter:
     approvals.register(r, engine)
     operations.register(r, running)
     exporting.register(r, engine, running)
+    forgetting.register(r, engine)
     drafts.register(r, engine)
     replays.register(r, engine, running)
     return r

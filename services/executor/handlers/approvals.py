@@ -29,7 +29,7 @@ from services.executor.contract import (
 from services.executor.domain import Decide
 from services.executor.engine import Engine
 from services.executor.handlers.controls import sealed
-from services.executor.operations import NOTED
+from services.executor.noted import NOTED
 from services.executor.signals import history, signal
 from services.executor.work import PURPOSE
 from services.identity.contract import FindKeyCreator, KeyCreatorFound

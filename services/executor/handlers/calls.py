@@ -29,8 +29,10 @@ from services.executor.contract import (
     TriggerCallUnmatched,
 )  # fmt: skip
 from services.executor.engine import Engine
-from services.executor.operations import ITEMS_MAX, NOTED, Kind, Made, Operations, Piece
+from services.executor.noted import NOTED
+from services.executor.operations import ITEMS_MAX, Kind, Made, Operations, Piece
 from services.executor.resend import resend
+from services.executor.signals import history
 from services.executor.start import Starts
 
 
@@ -110,7 +112,7 @@ async def call_data(engine: Engine, meta: Meta, row: Any) -> tuple[Any, Any]:
     key = await engine.service.keys.key(org, "executions")
     if row.execution is not None:
         stream = stream_of("execution", org, row.execution)
-        first = (await engine.store.load(stream))[0].json()
+        first = (await history(engine, meta, row.execution))[0].json()
         names = key.open(first["input"], stream)
         return names["trigger"].get("headers", {}), names["input"]
     stream = stream_of("call", org, row.call)

@@ -24,8 +24,10 @@ from services.executor.contract import (
 )  # fmt: skip
 from services.executor.domain import Cancel, Command, Pause, Resume
 from services.executor.engine import Engine
+from services.executor.file_values import referred_by
 from services.executor.handlers.executions import show
-from services.executor.operations import ITEMS_MAX, NOTED, Kind, Operations, Piece
+from services.executor.noted import NOTED
+from services.executor.operations import ITEMS_MAX, Kind, Operations, Piece
 from services.executor.signals import history, signal
 from services.executor.views import executions
 from services.executor.work import PURPOSE
@@ -86,6 +88,8 @@ async def sealed(
     """The value as the execution's stream keeps it; None for None unless that is the value."""
     if value is None and not always:
         return None
+    if (store := engine.calling.files) is not None:
+        await store.refer(meta.organization, execution, referred_by(value), all_there=True)
     key = await engine.service.keys.key(meta.organization, PURPOSE)
     return key.seal(value, stream_of("execution", meta.organization, execution))
 

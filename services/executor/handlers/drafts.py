@@ -18,7 +18,7 @@ from services.executor.contract import (
 from services.executor.drafting import draft_of, opened, pins_of, start_draft, tested, try_step
 from services.executor.engine import Engine
 from services.executor.goldens import golden
-from services.executor.operations import NOTED
+from services.executor.noted import NOTED
 from services.executor.versions import drafted
 
 

@@ -54,7 +54,7 @@ def register(r: NatsRouter, engine: Engine) -> None:
 
     @r.subscriber(FollowTimeline.type, queue=SERVICE)
     async def follow_timeline(query: FollowTimeline, meta: CausedBy) -> NatsResponse:
-        return reply(await following.follow(engine.store, query, meta))
+        return reply(await following.follow(engine, query, meta))
 
     @r.subscriber(FindEffects.type, queue=SERVICE)
     async def find_effects(query: FindEffects, meta: CausedBy) -> NatsResponse:

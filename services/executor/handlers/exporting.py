@@ -64,10 +64,12 @@ class Exporter:
         size = len(msgspec.json.encode(line))
         operation = piece.meta.command_digest or ""
         if operation not in self._sizes:
-            self._sizes = {operation: await self._size(operation)}
-        if self._sizes.get(operation, 0) + size > BYTES_MAX:
+            before = await self._size(operation)
+            if operation not in self._sizes:  # else another piece has begun to count
+                self._sizes = {operation: before}
+        if self._sizes[operation] + size > BYTES_MAX:
             raise ExportTooLarge(f"an export has at most {BYTES_MAX} bytes")
-        self._sizes[operation] = self._sizes.get(operation, 0) + size
+        self._sizes[operation] += size
         return Made(value=line)
 
     async def _size(self, operation: str) -> int:

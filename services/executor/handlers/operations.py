@@ -20,8 +20,9 @@ from services.executor.contract import (
     FindOperations,
     PieceShown,
 )
+from services.executor.noted import NOTED
 from services.executor.operation_tables import operations, pieces
-from services.executor.operations import NOTED, PURPOSE, Operations, shown
+from services.executor.operations import PURPOSE, Operations, shown
 
 PAGE_BYTES_MAX = 1_000_000
 

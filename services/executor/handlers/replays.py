@@ -23,7 +23,8 @@ from services.executor.contract import (
 from services.executor.engine import Engine
 from services.executor.handlers.executions import show
 from services.executor.migrating import migrate
-from services.executor.operations import ITEMS_MAX, NOTED, Kind, Made, Operations, Piece
+from services.executor.noted import NOTED
+from services.executor.operations import ITEMS_MAX, Kind, Made, Operations, Piece
 from services.executor.replaying import Wanted, replay_one
 from services.executor.signals import history
 

@@ -13,6 +13,7 @@ from services.executor.contract import (
     ExecutionShown,
     ExportExecutions,
     FindEffects,
+    ForgetExecution,
     OperationOrCount,
     OperationShown,
     PauseExecution,
@@ -92,6 +93,14 @@ async def export_executions(
     The result is read as JSON Lines from `/v1/operations/{operation}/result`, for a day.
     """
     return await of_a_filter(call, ExportExecutions, body)
+
+
+@routes.delete("/v1/executions/{execution}", refuses=("execution-not-ended",))
+async def forget_execution(call: ExecutionController, execution: str) -> Response:
+    """Forget one that has ended, before its time: nobody sees it from then on. What it processed
+    leaves the log after a day, when the trail has its numbers; that it was, and who had it
+    forgotten, stays in the trail."""
+    return await call.carry_out(ForgetExecution, {"execution_id": execution})
 
 
 EFFECTS = Parameters(FindEffects, without=["execution_id"])

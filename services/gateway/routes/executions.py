@@ -151,7 +151,7 @@ START = BodyOf(StartByHand, optional=True)
 
 @routes.post("/v1/workflows/{workflow}/executions", StartedShown, status=202, waits=True,
              later=(200, StartedShown),
-             refuses=("invalid-input", "quota-exceeded", "too-many-running",
+             refuses=("invalid-input", "file-missing", "quota-exceeded", "too-many-running",
                       "idempotency-key-reused"))  # fmt: skip
 async def start_execution(
     call: ExecutionStarter, workflow: str, body: Annotated[dict[str, Any], Depends(START)]

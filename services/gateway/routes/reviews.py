@@ -1,4 +1,4 @@
-"""Four eyes: reviews of drafts, and whether an organization wants them."""
+"""What publishing takes: reviews by four eyes, past executions that go the same way."""
 
 from typing import Annotated, Any
 
@@ -9,6 +9,7 @@ from libs.common.lists import Page
 from services.gateway.access import (
     OrganizationManager,
     WorkflowEditor,
+    WorkflowPublisher,
     WorkflowReader,
     WorkflowReviewer,
 )
@@ -17,12 +18,15 @@ from services.gateway.parameters import Parameters
 from services.gateway.routing import Routes
 from services.workflows.contract import (
     DecideReview,
+    FindPublishingGate,
     FindPublishingPolicy,
     FindReview,
     FindReviews,
+    PublishingGateShown,
     PublishingPolicyShown,
     RequestReview,
     ReviewShown,
+    SetPublishingGate,
     SetPublishingPolicy,
 )
 
@@ -35,7 +39,7 @@ DECISION_REFUSES = ("already-decided", "review-void", "own-change", "person-need
 
 @routes.get("/v1/organization/publishing", PublishingPolicyShown)
 async def find_publishing_policy(call: WorkflowReader) -> Response:
-    """Whether drafts need a review before they are published."""
+    """What a draft needs before it is published: a review, past executions that go its way."""
     return await call.show(FindPublishingPolicy)
 
 
@@ -44,8 +48,26 @@ async def set_publishing_policy(
     call: OrganizationManager,
     body: Annotated[dict[str, Any], Depends(BodyOf(SetPublishingPolicy))],
 ) -> Response:
-    """Publish with four eyes, or with two."""
+    """Publish with four eyes or two, and held against the last `golden_replay` executions."""
     return await call.carry_out(SetPublishingPolicy, **body)
+
+
+@routes.get("/v1/workflows/{workflow}/publishing", PublishingGateShown)
+async def find_publishing_gate(call: WorkflowReader, workflow: str) -> Response:
+    """How many past executions have to go the same way before this workflow is published."""
+    return await call.show(FindPublishingGate, {"workflow": workflow})
+
+
+GATE = BodyOf(SetPublishingGate, without=["workflow"])
+
+
+@routes.put("/v1/workflows/{workflow}/publishing", PublishingGateShown,
+            refuses=("workflow-archived",))  # fmt: skip
+async def set_publishing_gate(
+    call: WorkflowPublisher, workflow: str, body: Annotated[dict[str, Any], Depends(GATE)]
+) -> Response:
+    """Set it for this workflow; what the organization asks for stays the least."""
+    return await call.carry_out(SetPublishingGate, {"workflow": workflow}, **body)
 
 
 @routes.post("/v1/workflows/{workflow}/reviews", ReviewShown, status=201,

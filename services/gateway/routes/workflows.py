@@ -130,8 +130,9 @@ async def publish_workflow(
 ) -> Response:
     """The draft, as it was at `draft_version`, becomes the next version; triggers start it.
 
-    The tests that it carries have to pass; with `gate` the last executions have to go the same
-    way too.
+    The tests that it carries have to pass. As many of the last executions as the organization,
+    the workflow or `gate` say have to go the same way, unless `accept_differences` says that
+    their differences are meant.
     """
     return await call.carry_out(PublishWorkflow, {"workflow": workflow}, **body)
 

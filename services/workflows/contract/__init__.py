@@ -13,6 +13,7 @@ from services.workflows.contract.asks import *
 from services.workflows.contract.comparing import *
 from services.workflows.contract.errors import *
 from services.workflows.contract.events import *
+from services.workflows.contract.gates import *
 from services.workflows.contract.internal import *
 from services.workflows.contract.reviews import *
 from services.workflows.contract.ticks import *

@@ -56,7 +56,7 @@ class SaveDraft(
 
 
 class PublishGate(Message):
-    """What has to hold before it is published: so many past executions end as they did."""
+    """What has to hold before it is published: so many past executions go the same way."""
 
     golden_replay: Annotated[Count, Field(ge=1, le=50)]
 
@@ -69,14 +69,16 @@ class PublishWorkflow(
 ):
     """The draft as it was at `draft_version` becomes the next version.
 
-    Its own tests have to pass (tests-failed), and with `gate` the last executions have to go the
-    same way (golden-replay-differs).
+    Its own tests have to pass (tests-failed). As many of the last executions as the organization,
+    the workflow or `gate` say have to go the same way (golden-replay-differs), unless the
+    differences are accepted, which is recorded.
     """
 
     workflow: Word
     draft_version: Version
     note: FreeText | None = None
     gate: PublishGate | None = None
+    accept_differences: Flag = False
 
 
 class RollBackWorkflow(

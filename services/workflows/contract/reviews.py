@@ -4,6 +4,7 @@ from typing import Literal
 
 from libs.common.fields import (
     Actor,
+    Count,
     Digest,
     Flag,
     FreeText,
@@ -16,9 +17,10 @@ from libs.common.fields import (
     WorkflowId,
 )  # fmt: skip
 from libs.common.lists import Page, PageQuery
-from libs.common.messages import Command, Event, Message, Query
+from libs.common.messages import Command, Event, Json, Message, Query, upcast
 from libs.common.streams import stream_of
 from services.workflows.contract.events import CalleeFact
+from services.workflows.contract.gates import GoldenCount
 
 ReviewDecision = Literal["approved", "rejected"]
 ReviewStatus = Literal["requested", "approved", "rejected", "void"]
@@ -28,11 +30,19 @@ def publishing_stream(organization: str) -> str:
     return stream_of("publishing", organization)
 
 
-class PublishingPolicySet(Event, type="workflows.event.publishing-policy-set", public=True):
-    """Whether a draft needs an approved review before it is published."""
+class PublishingPolicySet(
+    Event, type="workflows.event.publishing-policy-set", version=2, public=True
+):
+    """Whether a draft needs an approved review, and how many past executions that go its way."""
 
     review: Flag
+    golden_replay: Count
     set_at: Moment
+
+
+@upcast("workflows.event.publishing-policy-set", version=1)
+def set_before_it_knew_of_golden_replay(data: Json) -> Json:
+    return data | {"golden_replay": 0}
 
 
 class ReviewRequested(Event, type="workflows.event.review-requested", public=True):
@@ -66,6 +76,7 @@ class PublishingPolicyShown(Message):
     """`set_at` is null while nobody has set it."""
 
     review: Flag
+    golden_replay: Count
     set_at: Moment | None
 
 
@@ -102,9 +113,10 @@ class SetPublishingPolicy(
     permission="organizations:manage",
     answers=PublishingPolicyShown,
 ):
-    """→ PublishingPolicyShown."""
+    """What is left out stays as it is. → PublishingPolicyShown."""
 
-    review: Flag
+    review: Flag | None = None
+    golden_replay: GoldenCount | None = None
 
 
 class FindPublishingPolicy(

@@ -1,4 +1,4 @@
-"""How an organization publishes: with four eyes, or with two."""
+"""How an organization publishes: with four eyes or two, and held against past executions."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,24 +13,30 @@ class Policy:
     """`set_at` is None while nobody has set it."""
 
     review: bool = False
+    golden_replay: int = 0
     set_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SetPolicy:
-    review: bool
+    """What is None stays as it is."""
+
+    review: bool | None
+    golden_replay: int | None
     at: datetime
 
 
 def decide(command: SetPolicy, state: Policy) -> list[Event]:
-    if command.review == state.review and state.set_at is not None:
+    review = state.review if command.review is None else command.review
+    golden = state.golden_replay if command.golden_replay is None else command.golden_replay
+    if (review, golden) == (state.review, state.golden_replay) and state.set_at is not None:
         return []
-    return [PublishingPolicySet(review=command.review, set_at=command.at)]
+    return [PublishingPolicySet(review=review, golden_replay=golden, set_at=command.at)]
 
 
 def evolve(state: Policy, event: Event) -> Policy:
     if isinstance(event, PublishingPolicySet):
-        return Policy(event.review, event.set_at)
+        return Policy(event.review, event.golden_replay, event.set_at)
     raise TypeError(f"{event.type} is not of a publishing policy")
 
 

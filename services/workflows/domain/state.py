@@ -7,8 +7,10 @@ from datetime import datetime
 from libs.common.messages import Event
 from services.workflows.contract import (
     CalleeFact,
+    DifferencesAccepted,
     DraftSaved,
     Media,
+    PublishingGateSet,
     ReviewDecided,
     ReviewDecision,
     ReviewRequested,
@@ -59,6 +61,7 @@ class Workflow:
     triggers: tuple[TriggerFact, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     review: Review | None = None
+    golden_replay: int = 0
 
 
 State = Absent | Workflow
@@ -92,8 +95,10 @@ def evolve(state: State, event: Event) -> State:
                 triggers=tuple(event.triggers), labels=event.labels,
                 review=None if used else state.review,
             )  # fmt: skip
-        case WorkflowRolledBack():
+        case WorkflowRolledBack() | DifferencesAccepted():
             return replace(state, version=version)
+        case PublishingGateSet():
+            return replace(state, version=version, golden_replay=event.golden_replay)
         case ReviewRequested():
             asked = Review(event.review_id, event.document_digest, tuple(event.callees))
             return replace(state, version=version, review=asked)

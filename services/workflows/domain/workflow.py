@@ -11,9 +11,11 @@ from services.workflows.contract import (
     AlreadyArchived,
     CalleeFact,
     ConnectorFact,
+    DifferencesAccepted,
     DraftSaved,
     Media,
     NothingToPublish,
+    PublishingGateSet,
     TriggerFact,
     WorkflowArchived,
     WorkflowDisabled,
@@ -77,10 +79,19 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
+class Accepted:
+    """The executions that differ, of `total` that were looked at."""
+
+    executions: list[str]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class Publish:
     """Publish the draft as it was at `draft_version`; the one of `checked_version` was checked.
 
-    `reviewed`: the organization wants four eyes.
+    `reviewed`: the organization wants four eyes. `accepted`: the past executions that would go
+    another way, and that is accepted.
     """
 
     draft_version: int
@@ -89,6 +100,7 @@ class Publish:
     note: str | None
     at: datetime
     reviewed: bool = False
+    accepted: Accepted | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +130,17 @@ class Archive:
     pass
 
 
+@dataclass(frozen=True, slots=True)
+class SetGate:
+    """So many past executions have to go the same way before a draft is published."""
+
+    golden_replay: int
+    at: datetime
+
+
 Command = (
     Draft | Save | Publish | RollBack | Enable | Disable | Archive | AskReview | DecideReview
+    | SetGate
 )  # fmt: skip
 
 
@@ -149,6 +170,8 @@ def decide(command: Command, state: State) -> list[Event]:
         case Disable():
             gone = WorkflowDisabled(workflow_id=state.workflow_id, reason=command.reason)
             return [gone] if state.enabled else []
+        case SetGate():
+            return _set_gate(command, state)
         case _:
             assert_never(command)
 
@@ -201,7 +224,26 @@ def _publish(command: Publish, state: Workflow) -> list[Event]:
         state.draft_document, state.draft_media, state.draft_digest, state.draft_bytes,
         checked.steps_count, command.at,
     )  # fmt: skip
-    return [_published(state, saved, state.draft_version, checked, command.note, command.at)]
+    made = _published(state, saved, state.draft_version, checked, command.note, command.at)
+    if (accepted := command.accepted) is None:
+        return [made]
+    return [
+        DifferencesAccepted(
+            workflow_id=state.workflow_id, draft_version=state.draft_version,
+            executions=accepted.executions, total=accepted.total,
+        ),
+        made,
+    ]  # fmt: skip
+
+
+def _set_gate(command: SetGate, state: Workflow) -> list[Event]:
+    if command.golden_replay == state.golden_replay:
+        return []
+    return [
+        PublishingGateSet(
+            workflow_id=state.workflow_id, golden_replay=command.golden_replay, set_at=command.at
+        )
+    ]
 
 
 def _roll_back(command: RollBack, state: Workflow) -> list[Event]:

@@ -7,6 +7,7 @@ from services.workflows.handlers import (
     comparing,
     documents,
     drafts,
+    gates,
     inside,
     lists,
     reviews,
@@ -18,6 +19,18 @@ from services.workflows.handlers import (
 
 def router(service: Service) -> NatsRouter:
     r = NatsRouter()
-    for part in (documents, states, reviews, comparing, lists, secrets, variables, inside, drafts):
+    parts = (
+        documents,
+        states,
+        gates,
+        reviews,
+        comparing,
+        lists,
+        secrets,
+        variables,
+        inside,
+        drafts,
+    )
+    for part in parts:
         part.register(r, service)
     return r

@@ -42,15 +42,14 @@ def register(r: NatsRouter, service: Service) -> None:
     @r.subscriber(SetPublishingPolicy.type, queue=SERVICE)
     async def set_policy(command: SetPublishingPolicy, meta: CausedBy) -> NatsResponse:
         stream = publishing_stream(meta.organization)
-        change = SetPolicy(command.review, preparing.now())
+        change = SetPolicy(command.review, command.golden_replay, preparing.now())
         return await service.decide(
             policy, stream, change, meta, answer=lambda state, _: policy_shown(state)
         )
 
     @r.subscriber(FindPublishingPolicy.type, queue=SERVICE)
     async def find_policy(query: FindPublishingPolicy, meta: CausedBy) -> NatsResponse:
-        state, _, _ = await service.store.state(policy, publishing_stream(meta.organization))
-        return reply(policy_shown(state))
+        return reply(policy_shown(await policy_of(service, meta.organization)))
 
     @r.subscriber(RequestReview.type, queue=SERVICE)
     async def request_review(command: RequestReview, meta: CausedBy) -> NatsResponse:
@@ -73,14 +72,16 @@ def register(r: NatsRouter, service: Service) -> None:
         return reply(page_of(rows, query, lambda row: (row.requested_at, row.review_id), found))
 
 
-async def wanted(service: Service, org: str) -> bool:
-    """Whether the organization publishes with four eyes, as its log has it now."""
+async def policy_of(service: Service, org: str) -> Policy:
+    """How the organization publishes, as its log has it now."""
     state, _, _ = await service.store.state(policy, publishing_stream(org))
-    return state.review
+    return state
 
 
 def policy_shown(state: Policy) -> PublishingPolicyShown:
-    return PublishingPolicyShown(review=state.review, set_at=state.set_at)
+    return PublishingPolicyShown(
+        review=state.review, golden_replay=state.golden_replay, set_at=state.set_at
+    )
 
 
 async def row_of(service: Service, meta: Meta, review_id: str) -> Any:

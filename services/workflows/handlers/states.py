@@ -96,12 +96,18 @@ async def publish(
     facts = await publishing.checked(
         service, meta, workflow_id, state.draft_document, state.draft_media
     )
+    policy, accepted = await reviews.policy_of(service, org), None
     if isinstance(facts, Facts):
-        await gates.must_hold(service, meta, workflow_id, facts, command.gate)
+        await gates.tests_must_pass(service, meta, workflow_id, facts)
+        wanted = gates.wanted(command.gate, state, policy)
+        if wanted:
+            accepted = await gates.golden_must_hold(
+                service, meta, workflow_id, facts, wanted, accept=command.accept_differences
+            )
     made = Publish(
         command.draft_version, state.draft_version, facts,
         await sealed_note(service, org, stream, command.note), preparing.now(),
-        reviewed=await reviews.wanted(service, org),
+        reviewed=policy.review, accepted=accepted,
     )  # fmt: skip
     return await service.decide(
         workflow, stream, made, meta, answer=answers(meta),

@@ -8,7 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.messages import Recorded
 from libs.common.readers import Projection
 from services.workflows.contract import (
+    DifferencesAccepted,
     DraftSaved,
+    PublishingGateSet,
     ReviewDecided,
     ReviewRequested,
     ScheduleTicked,
@@ -127,6 +129,16 @@ def _source(event: WorkflowPublished, recorded: Recorded) -> Any:
 
 @catalogue.on(WorkflowRolledBack)
 async def rolled_back(db: AsyncConnection, event: WorkflowRolledBack, recorded: Recorded) -> None:
+    await _change(db, event.workflow_id, recorded)
+
+
+@catalogue.on(PublishingGateSet)
+async def gate_set(db: AsyncConnection, event: PublishingGateSet, recorded: Recorded) -> None:
+    await _change(db, event.workflow_id, recorded)
+
+
+@catalogue.on(DifferencesAccepted)
+async def accepted(db: AsyncConnection, event: DifferencesAccepted, recorded: Recorded) -> None:
     await _change(db, event.workflow_id, recorded)
 
 

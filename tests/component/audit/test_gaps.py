@@ -1,9 +1,11 @@
 """Numbers that a producer can't show are told, passed, and entered when they come after all."""
 
+from libs.common.eventstore import stream_of
 from libs.common.testing import eventually
 from services.audit.completeness import close_gaps
+from services.audit.contract import FindTaken
 
-from .conftest import World
+from .conftest import ONE, World
 
 
 async def lose(world: World, numbers: str) -> None:
@@ -36,6 +38,34 @@ async def test_a_tail_that_was_cut_off_is_a_gap(world: World) -> None:
     seen = await eventually(world.of, lambda p: len(p.gaps) > 0)
     assert [(gap.first, gap.last) for gap in seen.gaps] == [(9, 10)]
     assert (seen.last, seen.count) == (10, 8)
+
+
+async def test_numbers_that_expired_are_no_gap(world: World) -> None:
+    await world.audit.stop()
+    first, _, last = await world.note(3), await world.note(4), await world.note(2)
+    await world.wait_published(9)
+    for execution in (first, last):
+        stream = stream_of("execution", ONE, execution)
+        world.in_log_of("executor", f"select expire_streams(array['{stream}'], 9)")
+    await world.producers["executor"].bus.js.delete_stream("EXECUTOR")
+    await world.restart_audit()
+    seen = await eventually(world.of, lambda p: p.last == 9)
+    assert (seen.head, seen.count, seen.gaps) == (9, 4, [])
+    await world.note(5)
+    await eventually(world.of, lambda p: (p.last, p.count) == (14, 9))
+
+
+async def test_a_producer_is_told_up_to_where_the_trail_has_its_numbers(world: World) -> None:
+    await world.note(10)
+    await world.complete()
+    assert (await world.ask(FindTaken(producer="executor")))["upto"] == 10
+    assert await world.ask(FindTaken(producer="nobody")) == {"incarnation": 0, "upto": 0}
+    await world.audit.stop()
+    await world.note(3)
+    await world.wait_published(13)
+    await world.restart_audit()
+    found = lambda: world.ask(FindTaken(producer="executor"))  # noqa: E731 - local
+    await eventually(found, lambda said: said["upto"] == 13)
 
 
 async def test_a_gap_is_closed_when_its_numbers_come_after_all(world: World) -> None:

@@ -1,13 +1,15 @@
 """The meter: live starts are counted exactly once, whatever the bus does."""
 
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 import pytest
 from sqlalchemy import text
 
 from libs.common.errors import Forbidden
 from libs.common.testing import eventually
-from services.billing.contract import UsageInPeriod
+from services.billing.contract import TriggerKind, UsageInPeriod
+from services.executor import contract as executor
 
 from .conftest import ONE, TWO, World
 
@@ -30,6 +32,10 @@ async def test_only_live_starts_are_counted_and_each_once(world: World) -> None:
     assert (await world.ask(UsageInPeriod(from_at=tomorrow)))["data"] == []
     with pytest.raises(Forbidden):
         await world.ask(UsageInPeriod(), ONE, "audit:read")
+
+
+def test_every_kind_that_starts_something_can_be_shown() -> None:
+    assert set(get_args(TriggerKind)) == set(get_args(executor.TriggerKind))
 
 
 async def test_usage_is_paged_without_gap_or_repeat(world: World) -> None:

@@ -123,8 +123,9 @@ async def test_who_is_always_overtaken_gives_up_with_a_conflict(
         return found
 
     monkeypatch.setattr(store, "load", overtaken)
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict) as refused:
         await _note(store, 5)
+    assert refused.value.code == "conflict"
     assert len(await real(STREAM)) == eventstore.ATTEMPTS_MAX
 
 

@@ -72,7 +72,7 @@ async def test_a_reader_never_skips_an_event_that_commits_late(
 class _Gullible(Reader):
     """Takes whatever comes, as an inbox does that trusts the bus."""
 
-    async def _take(self, events: Any, incarnation: int) -> None:
+    async def _take(self, events: Any, incarnation: int, expired: Any) -> None:
         async with self.database.work() as connection:
             await self.projection.handle(connection, events)
             await connection.execute(

@@ -111,7 +111,7 @@ def test_roles_are_neither_owners_nor_above_row_security(place: Place) -> None:
     )  # fmt: skip
     assert found == [
         (f"ledger_{role}", False, False, False, False, role in ("reader", "system"))
-        for role in ("append", "owner", "reader", "system")
+        for role in ("append", "expire", "owner", "reader", "system")
     ]
     owners = place.sql(
         "ledger", "select distinct pg_get_userbyid(relowner) from pg_class c"

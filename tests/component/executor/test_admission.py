@@ -8,7 +8,9 @@ import pytest
 from tests_support.blocks import World, in_state, one_world, step
 from tests_support.servers import Servers
 
+from libs.common.eventstore import stream_of
 from libs.common.testing import eventually
+from services.executor.contract import CancelRequested
 from tests.fakes.receiver import Answer
 
 KEYED = f"""
@@ -84,6 +86,61 @@ output: ${{{{ input.n }}}}
 
     assert (await asyncio.wait_for(first, 20)).outcome == "cancelled"
     assert (await asyncio.wait_for(second, 20)).output == 2
+
+
+async def test_who_is_to_make_room_is_asked_although_everybody_dies_behind_the_start(
+    world: World,
+) -> None:
+    """Nothing that a process still had to do after the commit of the start is needed."""
+    await world.publish("newest", f"""
+concurrency: {{limit: 2, then: cancel-running}}
+steps:
+  - {step("begin", "/begin/${{ input.n }}")}
+  - id: nap
+    wait: {{for: 1h}}
+""")  # fmt: skip
+    asked = [
+        await world.bed.call("newest", {"n": n}, respond="accepted", deadline_s=30)
+        for n in range(3)
+    ]
+    streams = [stream_of("execution", world.bed.org, one.execution) for one in asked]
+    async with world.engine.service.database.hot.connection() as connection:
+        cursor = await connection.execute(
+            "select c.stream from log s join log c on c.xmin = s.xmin and c.type = %s"
+            " where s.stream = %s and s.version = 1",
+            (CancelRequested.type, streams[2]),
+        )
+        with_the_start = [row[0] for row in await cursor.fetchall()]
+
+    assert with_the_start == [streams[0]], "the oldest, by the transaction of the start"
+    for executor in list(world.bed.executors):
+        world.bed.executors.remove(executor)
+        await executor.stop()
+    await world.bed.add_executor()
+    await in_state(world, asked[0].execution, "cancelled")
+    for other in asked[1:]:
+        await in_state(world, other.execution, "waiting")
+
+
+async def test_each_of_many_at_once_makes_room_for_the_next_ones(world: World) -> None:
+    await world.publish("newest", """
+concurrency: {key: "${{ input.who }}", limit: 1, then: cancel-running}
+steps: [{id: nap, wait: {for: 1h}}]
+""")  # fmt: skip
+    for n in range(12):
+        await world.bed.send("newest", {"n": n, "who": "ab"[n % 2]}, respond="accepted",
+                             deadline_s=30)  # fmt: skip
+
+    await eventually(lambda: _timers(world), lambda count: count == 2, 20)
+    await eventually(
+        lambda: _outcomes(world), lambda rows: sorted(rows) == ["cancelled"] * 10 + ["live"] * 2
+    )
+
+
+async def _outcomes(world: World) -> list[str]:
+    async with world.engine.service.database.hot.connection() as connection:
+        cursor = await connection.execute("select coalesce(outcome, 'live') from executions")
+        return [row[0] for row in await cursor.fetchall()]
 
 
 async def test_calls_of_one_key_within_the_window_become_one_execution(world: World) -> None:

@@ -6,9 +6,21 @@ import pytest
 from tests_support.blocks import HEAD, World, one_world, step
 
 from libs.common.errors import Rejected
+from libs.common.ids import derived
 from libs.common.testing import eventually
 from services.executor.contract import CompareExecutions, FindExecutions, ReplayGolden
-from services.workflows.contract import FindDraft, PublishGate, PublishWorkflow, SaveDraft
+from services.workflows.contract import (
+    DifferencesAccepted,
+    FindDraft,
+    FindPublishingGate,
+    PublishGate,
+    PublishWorkflow,
+    SaveDraft,
+    SetPublishingGate,
+    SetPublishingPolicy,
+    WorkflowPublished,
+    workflow_stream,
+)
 from tests.fakes.receiver import Answer
 
 
@@ -119,6 +131,39 @@ async def test_the_gate_refuses_to_publish_what_goes_another_way(world: World) -
     draft = await drafted(world, TEXT + "# the same\n")
     gated = PublishWorkflow(workflow="w1", draft_version=draft, gate=PublishGate(golden_replay=5))
     assert (await world.bed.bus.ask(gated, world.bed.meta, 60)).value["published"] == 2
+
+
+async def test_a_gate_that_is_set_holds_until_the_differences_are_accepted(world: World) -> None:
+    async def set_to(message: Any) -> Any:
+        return (await world.bed.bus.ask(message, world.bed.meta)).value
+
+    async def publish(draft: int, *, accept: bool = False) -> Any:
+        asked = PublishWorkflow(workflow="w1", draft_version=draft, accept_differences=accept)
+        return (await world.bed.bus.ask(asked, world.bed.meta, 60)).value
+
+    second = await ran(world)
+    draft = await drafted(world, TEXT.replace('n: "${{ input.n }}"', "n: 9"))
+    assert await set_to(SetPublishingGate(workflow="w1", golden_replay=1)) == {
+        "golden_replay": 1, "organization_golden_replay": 0, "wanted": 1,
+    }  # fmt: skip
+    with pytest.raises(Rejected) as refused:
+        await publish(draft)
+    assert refused.value.code == "golden-replay-differs"
+    assert f"{second} differs at at (result)" in refused.value.detail
+    assert len(refused.value.errors) == 1
+    await set_to(SetPublishingPolicy(golden_replay=5))
+    assert (await set_to(FindPublishingGate(workflow="w1")))["wanted"] == 5
+    with pytest.raises(Rejected) as refused:
+        await publish(draft)
+    assert len(refused.value.errors) == 2
+
+    assert (await publish(draft, accept=True))["published"] == 2
+
+    stream = workflow_stream(world.bed.org, derived("wf", world.bed.org, "w1"))
+    log = [recorded.event() for recorded in await world.bed.workflows.store.load(stream)]
+    accepted, published = log[-2:]
+    assert isinstance(accepted, DifferencesAccepted) and isinstance(published, WorkflowPublished)
+    assert (accepted.executions[0], accepted.total) == (second, 2)
 
 
 async def test_two_executions_are_held_beside_each_other(world: World) -> None:

@@ -5,11 +5,13 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from tests_support.engines import Bed
 
 from libs.common import ids
-from libs.common.errors import DomainError
+from libs.common.errors import DomainError, Unavailable
 from libs.common.messages import Meta
+from libs.common.privacy import Forgotten
 from libs.common.testing import eventually
 from services.executor.contract import (
     CancelOperation,
@@ -17,6 +19,7 @@ from services.executor.contract import (
     FindOperationResult,
     NothingToResend,
 )
+from services.executor.operation_tables import operations
 from services.executor.operations import ITEMS_MAX, Kind, Made, Piece
 
 ITEMS = 2000
@@ -113,6 +116,46 @@ async def test_what_was_cancelled_begins_nothing_more_and_is_its_callers_own(bed
         with pytest.raises(DomainError) as refused:
             await bed.bus.ask(FindOperation(operation_id=operation), other)
         assert refused.value.code in ("not-found", "permission-missing")
+
+
+async def test_a_forgotten_organization_ends_its_own_operation_and_holds_up_no_other(
+    bed: Bed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def each(piece: Piece) -> None:
+        """The organization's own one is not done before its key is gone."""
+        if piece.meta.organization == bed.org:
+            raise Unavailable("later")
+
+    probe(bed, each)
+    ring = bed.executors[0].keys
+    find = ring.key
+
+    async def destroyed(owner: str, *given: Any) -> Any:
+        if owner == bed.org:
+            raise Forgotten("its key is destroyed")
+        return await find(owner, *given)
+
+    with monkeypatch.context() as patched:
+        operation = await begin(bed, 3)
+        patched.setattr(ring, "key", destroyed)
+        other = bed.meta.model_copy(update={"organization": ids.new("org")})
+        named = other.model_copy(update={"command_id": str(ids.derived_uuid("test", "other")),
+                                         "command_digest": "d"})  # fmt: skip
+        await bed.executors[0].operations.begin("probe", {}, ["exe_1"], named)
+        theirs = ids.derived("op", other.organization, named.command_id or "")
+
+        async def said() -> list[str]:
+            async with bed.executors[0].database.work() as db:
+                found = await db.execute(
+                    select(operations.c.id, operations.c.status).where(
+                        operations.c.ended_at.is_not(None)
+                    )
+                )
+                rows = {row.id: row.status for row in found}
+            return [rows.get(operation, ""), rows.get(theirs, "")]
+
+        ended = await eventually(said, all)
+    assert ended == ["failed", "succeeded"]
 
 
 async def test_more_than_an_operation_takes_is_refused(bed: Bed) -> None:

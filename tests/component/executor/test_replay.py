@@ -3,13 +3,13 @@
 from typing import Any
 
 import pytest
-from tests_support.blocks import HEAD, World, one_world, step
+from tests_support.blocks import World, one_world, step
+from tests_support.replays import ended, output, replayed, republished
 
-from libs.common.errors import Conflict, Rejected
-from libs.common.testing import eventually
-from services.executor.contract import MigrateExecution, OpenData, ReplayExecution
+from libs.common.errors import Conflict, DomainError, Rejected
+from services.executor import migrating, replaying
+from services.executor.contract import MigrateExecution, ReplayExecution
 from services.executor.domain import Pause, Resume
-from services.workflows.contract import FindDraft, PublishWorkflow, SaveDraft
 from tests.fakes.receiver import Answer
 
 
@@ -17,33 +17,6 @@ from tests.fakes.receiver import Answer
 async def world(servers: Any) -> Any:
     async with one_world(servers) as made:
         yield made
-
-
-async def replayed(world: World, execution: str, **more: Any) -> dict[str, Any]:
-    """The new execution as the answer shows it."""
-    asked = ReplayExecution(execution_id=execution, **more)
-    return (await world.bed.bus.ask(asked, world.bed.meta)).value
-
-
-async def republished(world: World, text: str) -> None:
-    """The workflow of the first `run` or `send` gets a new version."""
-    whole = (HEAD.format(name="w1") + text).replace("PORT", str(world.receiver.port))
-    found = await world.bed.bus.ask(FindDraft(workflow="w1"), world.bed.meta)
-    meta = world.bed.meta.model_copy(update={"expected_version": found.version})
-    saved = await world.bed.bus.ask(SaveDraft(workflow="w1", document=whole, media="yaml"), meta)
-    publish = PublishWorkflow(workflow="w1", draft_version=saved.value["draft"])
-    await world.bed.bus.ask(publish, world.bed.meta)
-
-
-async def ended(world: World, execution: str) -> dict[str, Any]:
-    return await eventually(
-        lambda: world.shown(execution), lambda shown: shown["outcome"] is not None
-    )
-
-
-async def output(world: World, execution: str) -> Any:
-    asked = OpenData(execution_id=execution)
-    return (await world.bed.bus.ask(asked, world.bed.meta)).value["output"]
 
 
 LOOP = f"""
@@ -96,6 +69,28 @@ async def test_a_replay_survives_a_crash_and_the_same_command_makes_one(world: W
     assert one["id"] == two["id"]
     assert (await ended(world, one["id"]))["outcome"] == "succeeded"
     assert world.paths.count("/first") == 1
+
+
+async def test_a_replay_is_told_of_in_the_old_one_although_its_maker_died_in_between(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = await world.run(LOOP)
+    meta = world.bed.meta.model_copy(update={
+        "command_id": "0192f3a4-0000-7000-8000-000000000002", "command_digest": "d"})  # fmt: skip
+    asked = ReplayExecution(execution_id=said.execution, from_step="last")
+
+    async def dies(*given: Any) -> None:
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(replaying, "signal", dies)
+        with pytest.raises(DomainError):
+            await world.bed.bus.ask(asked, meta)
+    shown = [(await world.bed.bus.ask(asked, meta)).value["id"] for _ in range(2)]
+    kinds = [type(e).__name__ for e in await world.events(said.execution)]
+
+    assert shown[0] == shown[1]
+    assert kinds.count("ExecutionReplayed") == 1
 
 
 async def test_what_was_undone_is_not_leaned_on(world: World) -> None:
@@ -183,6 +178,24 @@ async def test_a_waiting_execution_goes_on_with_another_version(world: World) ->
 
     assert (await said).outcome == "succeeded"
     assert world.paths == ["/a", "/new"]
+
+
+async def test_what_came_while_a_move_was_checked_is_not_passed_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.send(WAITING)
+    execution = await world.waiting()
+    await republished(world, WAITING.replace("/b", "/new"))
+    find = migrating.version_of
+
+    async def found(*given: Any) -> Any:
+        await world.signal(execution, Pause(None))
+        return await find(*given)
+
+    monkeypatch.setattr(migrating, "version_of", found)
+    with pytest.raises(Conflict) as refused:
+        await migrated(world, execution, 2)
+    assert refused.value.code == "execution-running"
 
 
 async def test_a_paused_execution_is_moved_and_one_that_runs_is_not(world: World) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql
 from tests_support.engines import Bed
 
 from libs.common.pages import seek
+from libs.common.testing import eventually
 from services.executor.contract import FindExecutions
 from services.executor.searching import COLUMNS, conditions
 from services.executor.views import executions
@@ -28,6 +29,12 @@ select 'exe_' || lpad(n::text, 8, '0'), case when n % 4 = 0 then :other else :or
   false, n % 1500 = 0, false, case when n % 30 = 0 then 'exe_' || n % 90 end, 3, 1
 from generate_series(1, :rows) n
 """)
+LABELS = text("""
+insert into execution_labels (execution, label, org, started_at)
+select execution, label, org, started_at from executions, lateral (values
+  ('kind:' || case when workflow < 'wf_3' then 'common' else 'other' end),
+  (case when execution like '%777' then 'case:rare' end)) as l(label) where label is not null
+""")
 
 
 @pytest.fixture
@@ -35,8 +42,10 @@ async def filled(bed: Bed) -> Bed:
     database = bed.executors[0].database
     async with database.work() as db:
         await db.execute(FILL, {"org": bed.org, "other": "org_other", "rows": ROWS})
+        await db.execute(LABELS)
     with psycopg.connect(bed.servers.admin_url, dbname=database.name, autocommit=True) as admin:
-        admin.execute("vacuum analyze executions")  # as autovacuum does after a while
+        # as autovacuum does after a while
+        admin.execute("vacuum analyze executions, execution_labels")
     return bed
 
 
@@ -72,6 +81,36 @@ async def test_the_next_page_and_a_key_and_the_other_direction_do_too(filled: Be
     keyed = _statement(FindExecutions(limit=50))
     plan = await explained(filled, keyed.where(executions.c.concurrency_key == "digest-77"))
     assert "Seq Scan" not in plan and "Sort" not in plan, plan
+
+
+@pytest.mark.parametrize("label", ["kind:common", "case:rare", "case:never"])
+async def test_a_label_of_many_and_one_of_few_are_both_found_by_an_index(
+    filled: Bed, label: str
+) -> None:
+    plan = await explained(filled, _statement(FindExecutions(limit=50, label=[label])), True)
+    (touched, *_) = (int(n) for n in re.findall(r"shared hit=(\d+)", plan))
+
+    assert "Seq Scan" not in plan, plan
+    assert touched < 1500, plan
+
+
+async def test_an_execution_is_found_by_its_labels_and_by_no_others(bed: Bed) -> None:
+    for name, labels in (("ours", "{team: ops, tier: a}"), ("theirs", "{team: dev}")):
+        await bed.publish(
+            f"troth: 1\nname: {name}\nlabels: {labels}\non:\n  - webhook: {{path: {name},"
+            " verify: {scheme: none}}\nsteps: [{id: a, set: {}}]\n"
+        )
+    ours = (await bed.call("ours", {})).execution
+    theirs = (await bed.call("theirs", {})).execution
+
+    async def found(*labels: str) -> list[str]:
+        asked = FindExecutions(limit=50, label=list(labels))
+        return [one["id"] for one in (await bed.bus.ask(asked, bed.meta)).value["data"]]
+
+    await eventually(lambda: found("team:dev"), lambda ids: ids == [theirs])
+    await eventually(lambda: found("team:ops"), lambda ids: ids == [ours])
+    assert await found("team:ops", "tier:a") == [ours]
+    assert await found("team:ops", "tier:b") == await found("team") == []
 
 
 async def test_a_page_touches_few_blocks(filled: Bed) -> None:

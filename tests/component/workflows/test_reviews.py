@@ -61,7 +61,9 @@ async def refused(kind: type[DomainError], code: str) -> AsyncIterator[None]:
 
 
 async def test_an_organization_says_whether_it_wants_four_eyes(workflows: Any) -> None:
-    assert (await workflows.ask(FindPublishingPolicy())).value == {"review": False, "set_at": None}
+    assert (await workflows.ask(FindPublishingPolicy())).value == {
+        "review": False, "golden_replay": 0, "set_at": None,
+    }  # fmt: skip
     await four_eyes(workflows)
     found = (await workflows.ask(FindPublishingPolicy())).value
     assert found["review"] is True

@@ -1,32 +1,8 @@
 """`troth executions` and `troth approvals` against a running installation."""
 
-import json
-import os
-import subprocess
-import sys
-from typing import Any
-
-from tests_support.stack import ROOT, until
+from tests_support.commands import troth, value
+from tests_support.stack import until
 from tests_support.world import World, asked
-
-
-def troth(world: World, *words: str, fails: bool = False) -> str:
-    owner = world.home.owner
-    own = {
-        "PYTHONPATH": str(ROOT), "TROTH_URL": world.stack.address, "TROTH_TOKEN": owner.tokens[0],
-        "TROTH_ORGANIZATION": world.home.id,
-    }  # fmt: skip
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("TROTH_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "cli.main", *words], env=kept | own, capture_output=True, text=True,
-        timeout=60, check=False,
-    )  # fmt: skip
-    assert (done.returncode != 0) == fails, done.stdout + done.stderr
-    return done.stderr if fails else done.stdout
-
-
-def value(world: World, *words: str) -> Any:
-    return json.loads(troth(world, *words, "--json"))
 
 
 def test_what_waits_is_listed_and_decided(world: World) -> None:

@@ -49,7 +49,7 @@ POSTS = [
     "open-session", "publish-workflow",
     "read-notification", "register-person", "reject-review", "request-review", "resend-call",
     "resend-delivery", "roll-back-workflow", "rotate-secret",
-    "start-execution", "test-subscription", "replay-execution", "replay-executions",
+    "start-execution", "store-file", "test-subscription", "replay-execution", "replay-executions",
     "migrate-execution", "run-draft", "try-step", "check-inventory", "export-trail",
 ]  # fmt: skip
 

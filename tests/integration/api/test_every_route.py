@@ -212,6 +212,8 @@ def test_a_method_that_a_path_does_not_take_is_answered_with_those_it_takes(worl
 def test_an_answer_that_the_caller_can_not_read_is_not_given(world: World) -> None:
     findings = Findings()
     for op in world.document.operations:
+        if op.answers_anything:
+            continue
         with findings.at(op.id):
             given = content(op, world)
             given["headers"] = given["headers"] | {"Accept": "image/png"}

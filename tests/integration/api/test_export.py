@@ -80,6 +80,26 @@ def test_an_export_is_its_callers_own_and_needs_the_permission(world: World) -> 
     assert (answer.status_code, answer.json()["permission"]) == (403, "payloads:read")
 
 
+def test_a_result_is_not_given_before_the_end(world: World) -> None:
+    owner = world.home.owner
+    workflow, _ = started(owner, 1, "a")
+    made = export(owner, workflow)
+    result = f"/v1/operations/{made['id']}/result"
+
+    def too_early() -> bool:
+        """Opened again, until the service ends it once more."""
+        with world.stack.connect("executor") as executor:
+            executor.execute("update operations set ended_at = null where id = %s", (made["id"],))
+        answer = owner.ask("GET", result, headers=LINES)
+        if answer.status_code == 200:
+            return False
+        assert (answer.status_code, answer.json()["code"]) == (409, "operation-running")
+        return True
+
+    until(too_early)
+    until(lambda: owner.ask("GET", result, headers=LINES).status_code == 200)
+
+
 def test_an_export_is_gone_after_a_day_and_other_operations_are_not(world: World) -> None:
     owner = world.home.owner
     workflow, _ = started(owner, 1, "a")

@@ -4,6 +4,7 @@ from typing import Any
 
 from tests_support.api import YAML, Api
 from tests_support.meetings import new
+from tests_support.stack import until
 from tests_support.world import World, greeter
 
 
@@ -79,3 +80,41 @@ def test_a_version_comes_back_and_is_compared(world: World) -> None:
     assert owner.get(f"{path}/versions/3")["document"] == greeter(name)
     same = owner.get(f"{path}/versions/3/diff?against=1")
     assert (same["steps_changed"], same["settings"], same["triggers"]) == ([], [], [])
+
+
+def test_a_workflow_is_held_against_its_past_until_the_differences_are_accepted(
+    world: World,
+) -> None:
+    owner, name = world.home.owner, new("held")
+    draft(owner, name)
+    path = f"/v1/workflows/{name}"
+    workflow = owner.post(f"{path}/publish", {"draft_version": 1})["id"]
+    execution = owner.post(f"{path}/executions", {"input": {"who": "Ada"}})["execution"]
+    ended = f"/v1/executions?workflow={workflow}&outcome=succeeded"
+    until(lambda: owner.get(ended)["data"])
+    gate = owner.put(f"{path}/publishing", {"golden_replay": 3})
+    assert gate == {"golden_replay": 3, "organization_golden_replay": 0, "wanted": 3}
+    assert owner.get(f"{path}/publishing") == gate
+    tag = owner.ask("GET", path).headers["etag"]
+    changed = greeter(name).replace("Hello", "Goodbye").encode()
+    headers = {"content-type": YAML, "If-Match": tag}
+    saved = owner.ask("PUT", f"{path}/draft", content=changed, headers=headers)
+    version = int(saved.headers["etag"].strip('"'))
+
+    refused = owner.ask("POST", f"{path}/publish", {"draft_version": version})
+
+    problem = refused.json()
+    assert (refused.status_code, problem["code"]) == (422, "golden-replay-differs")
+    assert problem["errors"] == [
+        {"pointer": "/accept_differences", "rule": "differs",
+         "detail": f"{execution} differs at greeting (result)"}
+    ]  # fmt: skip
+    accepted = {"draft_version": version, "accept_differences": True}
+    assert owner.post(f"{path}/publish", accepted)["published"] == 2
+
+
+def test_what_a_policy_leaves_out_stays(world: World) -> None:
+    owner, _ = team(world)
+    assert owner.put("/v1/organization/publishing", {"golden_replay": 2})["review"] is True
+    found = owner.put("/v1/organization/publishing", {"review": False})
+    assert (found["review"], found["golden_replay"]) == (False, 2)

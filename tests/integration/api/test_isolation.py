@@ -70,7 +70,8 @@ def test_nobody_changes_what_was_committed(world: World, service: str) -> None:
     if service == "audit":
         with world.stack.connect(service, "system") as system:
             for sql in ("delete from audit_leaf", "update audit_leaf set leaves = ''",
-                        "delete from audit_detail", "update audit_detail set sealed = ''"):  # fmt: skip
+                        "delete from audit_detail",
+                        "update audit_detail set sealed = ''"):  # fmt: skip
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
                     system.execute(sql)
 

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from tests_support.api import YAML, Api
 from tests_support.sse import Heard, listening
 from tests_support.stack import until
-from tests_support.world import World
+from tests_support.world import OPERATOR, World, sign_in
 
 from services.gateway.streams import STREAMS_MAX
 
@@ -124,6 +124,30 @@ def test_an_execution_is_seen_live_until_its_end_and_resumed_in_the_middle(world
         with listening(api, path, place) as again:
             again.wait(lambda h: h.closed)
         assert again.data == timeline[at:], place
+
+
+def test_what_was_replayed_after_its_end_has_a_stream_that_ends(world: World) -> None:
+    api = world.home.owner
+    execution = world.home.ids["execution"]
+    again = api.post(f"/v1/executions/{execution}/replay", {"from_step": "greeting"})
+    path = f"/v1/executions/{execution}/stream"
+    with listening(api, path) as heard:
+        heard.wait(lambda h: h.closed, 5)
+    assert (heard.kinds[-1], heard.data[-1]["kind"]) == ("end", "replayed")
+    for after in (heard.events[0][1], heard.events[-2][1]):
+        with listening(api, path, after) as later:
+            later.wait(lambda h: h.closed, 5)
+        assert later.kinds[-1] == "end"
+    with listening(api, f"/v1/executions/{again['id']}/stream") as heard:
+        heard.wait(lambda h: h.closed)
+
+
+def test_a_closed_session_closes_its_stream_within_seconds(world: World) -> None:
+    once = sign_in(world.public, OPERATOR["email"], 1, OPERATOR["password"])
+    once.organization = world.home.id
+    with listening(once, "/v1/events/stream") as heard:
+        assert once.ask("DELETE", "/v1/sessions/current").status_code == 204
+        heard.wait(lambda h: h.closed, 5)
 
 
 def test_an_organization_has_so_many_streams_and_the_limit_has_a_name(world: World) -> None:

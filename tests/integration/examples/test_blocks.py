@@ -144,6 +144,27 @@ async def test_python_reads_chapter_by_chapter(installation, receiver):
     assert len(receiver.seen) == 2
 
 
+async def test_a_paper_goes_out_as_a_file_and_its_picture_is_kept_as_one(
+    installation, receiver, tmp_path
+):
+    paper, picture = bytes(range(256)) * 4096, b"\x89PNG" * 100_000
+    receiver.reply = lambda seen: (
+        Answer(body=picture, headers={"content-type": "image/png"})
+        if seen.path.endswith("/render")
+        else answer({})
+    )
+    file = tmp_path / "paper.pdf"
+    file.write_bytes(paper)
+    sent = json.loads(await asyncio.to_thread(installation.troth, "files", "send", str(file)))
+
+    output = await run(installation, "paper-archive", {"paper": sent})
+
+    assert output["size_bytes"] == len(picture)
+    assert [(seen.headers["content-type"], seen.body) for seen in receiver.seen] == [
+        ("application/pdf", paper), ("image/png", picture),
+    ]  # fmt: skip
+
+
 async def test_pages_hands_on_what_every_page_holds(installation, receiver):
     pages = {
         "/source/customers?page=1": {"rows": [{"n": 1}, {"n": 2}], "next": 2},

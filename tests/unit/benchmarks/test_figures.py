@@ -13,8 +13,9 @@ FIGURES = {
     "W2x2": ROUND | {"committed_per_s": 1300.0},
     "W2x4": ROUND | {"committed_per_s": 1250.0},
     "W3": ROUND | {"s": 0.61},
+    "E": {"small_us": 20.0, "large_us": 21.0, "hostile_s": 0.1},
     "W4": {"first_s": 4.2, "idle_rss_mb": 380.0, "install_mb": 190.0},
-    "W5": ROUND | {"s": 5.9},
+    "W5": ROUND | {"s": 5.9, "each_s": 5.1},
     "W6": {"s": 7.0, "lost": 0, "repeated": 0},
     "floor": {
         "jetstream_per_s": 20_000.0, "jetstream_awaited_per_s": 3_000.0,

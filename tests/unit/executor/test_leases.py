@@ -1,6 +1,7 @@
 """When the executor looks for what is due: by the next row, or by what it wrote itself."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, cast
@@ -85,3 +86,23 @@ async def test_a_row_written_while_it_looks_is_not_forgotten() -> None:
         await asyncio.sleep(0)  # it has begun, and has not come to sleep
         found.due_in(0.0)
         await _claimed(timers, 2)
+
+
+async def test_a_busy_process_claims_seldom_but_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leases, "LOOK_S", 0.4)
+    async with _claiming(timers := _Timers(-5.0)) as found:
+        begun = time.monotonic()
+
+        async def work() -> None:
+            while True:
+                time.sleep(leases.BUSY_S * 1.5)  # noqa: ASYNC251 - that is what it is about
+                found.wake.set()
+                await asyncio.sleep(0)
+
+        working = asyncio.create_task(work())
+        await _claimed(timers, 4)
+        most = (time.monotonic() - begun) / leases.LOOK_S + 2
+        claims = timers.claims
+        working.cancel()
+        assert claims <= most
+        await _claimed(timers, claims + 3)

@@ -27,6 +27,7 @@ class Paper:
         self.failing: dict[str, StepFailed] = {}
         self.pages: dict[str, Any] = {}
         self.undone: list[Any] = []
+        self.dropped: list[Any] = []
         self.cut = False
         self.at_once = self.most = 0
         self._worker = ExpressionWorker()
@@ -57,6 +58,9 @@ class Paper:
 
     async def undo(self, within: Any) -> None:
         self.undone.append(within)
+
+    def drop(self, within: Any) -> None:
+        self.dropped.append(within)
 
     async def act(self, step: Any, path: str, scope: Any) -> Any:
         if isinstance(step, WaitStep):

@@ -238,6 +238,19 @@ def test_an_error_in_python_has_its_line_in_the_file():
     assert "expected ':'" in problem.detail
 
 
+@pytest.mark.parametrize("code", ["total = 1\nreturn '\\d'\n", "a = 1\nreturn a is 1\n"])
+def test_what_python_warns_of_is_the_authors_to_see_and_nobody_elses(
+    code: str, recwarn: pytest.WarningsRecorder
+):
+    found = python(code)
+
+    (warning,) = found.warnings
+    assert found.problems == []
+    assert (warning.rule, warning.line) == ("python-doubtful", 7 + 1)
+    assert "line 2:" in warning.detail
+    assert recwarn.list == []
+
+
 @pytest.mark.parametrize("value", [1, None, [], {"a": 1}, ""])
 def test_python_that_is_no_code_is_refused(value: Any):
     found = judged(f"{HEAD}steps: [{{id: a, python: {value!r}}}]".replace("None", "null"))

@@ -237,7 +237,16 @@ def test_a_review_of_the_draft_outlives_going_back() -> None:
 
 
 def test_four_eyes_are_switched_on_and_off_once() -> None:
-    on, off = (PublishingPolicySet(review=review, set_at=AT) for review in (True, False))
-    given(policy).when(SetPolicy(True, AT)).then(on)
-    given(policy, on).when(SetPolicy(True, AT)).then_nothing()
-    given(policy, on).when(SetPolicy(False, AT)).then(off)
+    on, off = (
+        PublishingPolicySet(review=review, golden_replay=0, set_at=AT) for review in (True, False)
+    )
+    given(policy).when(SetPolicy(True, None, AT)).then(on)
+    given(policy, on).when(SetPolicy(True, None, AT)).then_nothing()
+    given(policy, on).when(SetPolicy(False, None, AT)).then(off)
+
+
+def test_what_a_policy_does_not_say_stays_as_it_is() -> None:
+    both = PublishingPolicySet(review=True, golden_replay=5, set_at=AT)
+    on = PublishingPolicySet(review=True, golden_replay=0, set_at=AT)
+    given(policy, on).when(SetPolicy(None, 5, AT)).then(both)
+    given(policy, both).when(SetPolicy(None, 5, AT)).then_nothing()
