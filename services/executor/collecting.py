@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from libs.common.eventstore import stream_of
-from libs.common.messages import Meta
+from libs.common.messages import Event, Meta
 from libs.common.privacy import DataKey
 from libs.language.document import Debounce
 from services.executor.contract import StartsCollected
@@ -46,6 +46,13 @@ async def begin(run: "Run") -> None:
         await run.flush(StartsCollected(count=len(run.state.collected) + 1), closes=True)
     value = seen(debounce, run.names["input"], run.state, run.key, run.stream)
     run.names = {**run.names, "input": value}
+
+
+def counted(event: Event, state: Going) -> Event:
+    """What came until the commit that ends the gathering belongs to what steps see."""
+    if isinstance(event, StartsCollected):
+        return event.model_copy(update={"count": len(state.collected) + 1})
+    return event
 
 
 def seen(debounce: Debounce, first: Any, state: Going, key: DataKey, stream: str) -> Any:

@@ -11,6 +11,7 @@ import msgspec
 from libs.common.eventstore import rows, stream_of
 from libs.common.messages import Event, Meta, Recorded
 from libs.common.privacy import DataKey
+from services.executor.collecting import counted
 from services.executor.commit import LEASE_S, Admission, Committed, Decision
 from services.executor.contract import (
     ApprovalDecided,
@@ -197,6 +198,7 @@ class Facts:
                     raise Duplicate
                 before = self.version
                 await self.meanwhile(batch)
+                batch = [counted(event, self.state) for event in batch]
                 if not batch and self.version == before:
                     raise Lost
                 if op == "keep" and not leased:

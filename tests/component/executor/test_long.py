@@ -67,7 +67,7 @@ output: ${{{{ [len(each), sum(each)] }}}}
     assert len(await world.events(execution)) > 1000
     read = _counted(monkeypatch)
     await world.kill_and_replace()
-    said = await asyncio.wait_for(future, 40)
+    said = await asyncio.wait_for(future, 120)
 
     assert said.output == [ITEMS, sum(range(ITEMS))]
     assert 0 < sum(read) <= 200
