@@ -53,6 +53,8 @@ def keep(run: "Run", places: Places, recorded: Sequence[Recorded]) -> Stretch:
     events: list[tuple[str, msgspec.Raw]] = []
     begun: set[str] = set()
     steps = effects = 0
+    # By the stretch alone: the run has gone on meanwhile, and its state knows later ends.
+    sent, over, undoable = _effects_of(recorded)
     for one in recorded:
         match event := one.event():
             case ExecutionStarted() | EventOffered():
@@ -64,7 +66,7 @@ def keep(run: "Run", places: Places, recorded: Sequence[Recorded]) -> Stretch:
                     if not places.taken_in(result.path, run.noted):
                         values[result.path] = value
             case EffectBegan():
-                if event.path not in run.state.results or event.path in run.state.undos:
+                if event.path not in over or event.path in undoable:
                     events.append(_pair(event))
                 else:
                     effects += 1
@@ -72,10 +74,10 @@ def keep(run: "Run", places: Places, recorded: Sequence[Recorded]) -> Stretch:
                 steps += 1
                 if not places.taken_in(event.path, run.noted):
                     values[event.path] = run.open(event.value)
-                if event.undo is not None:
+                if event.undo is not None or event.path not in sent:
                     events.append(_pair(event.model_copy(update={"value": None})))
             case EffectEnded():
-                if event.path not in run.state.results:
+                if event.path not in over:
                     events.append(_pair(event))
             case WaitBegan(execution_id=None) if places.taken_in(event.path, run.noted):
                 begun.add(event.path)
@@ -84,6 +86,14 @@ def keep(run: "Run", places: Places, recorded: Sequence[Recorded]) -> Stretch:
             case _:
                 events.append(_pair(event))
     return Stretch(run.seal(values), list(values), events, steps, effects)
+
+
+def _effects_of(recorded: Sequence[Recorded]) -> tuple[set[str], set[str], set[str]]:
+    """Paths of effects that began in a stretch, that are done in it, and those to undo of these."""
+    sent = {one.json()["path"] for one in recorded if one.type == EffectBegan.type}
+    ends = [one.json() for one in recorded if one.type == EffectEnded.type]
+    over = {end["path"] for end in ends if end["outcome"] == "done" and end["value"] is not None}
+    return sent, over, {end["path"] for end in ends if end.get("undo") is not None}
 
 
 def _pair(event: Event) -> tuple[str, msgspec.Raw]:
