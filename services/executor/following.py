@@ -10,6 +10,7 @@ from services.executor.contract import (
     ExecutionFinished,
     ExecutionReplayed,
     FollowTimeline,
+    ReversalEnded,
     TimelineEntry,
 )  # fmt: skip
 from services.executor.engine import Engine
@@ -17,6 +18,7 @@ from services.executor.signals import forgotten
 from services.executor.timeline import entries
 
 EVENTS_MAX = 100
+ENDS = (ExecutionFinished.type, ReversalEnded.type)
 _PLACE = re.compile(r"(\d{1,9})\.(\d{1,6})")
 
 
@@ -44,7 +46,7 @@ async def follow(engine: Engine, query: FollowTimeline, meta: Meta) -> Stretch[T
             data.append(Followed(place=_said(place), thing=entry))
             if len(data) == query.limit:
                 return Stretch(data=data, upto=_said(place), more=True)
-    ended = last.type == ExecutionFinished.type or await _finished(store, last)
+    ended = last.type in ENDS or await _finished(store, last)
     if last.streamversion > place[0]:
         place = (last.streamversion, 0)
     return Stretch(
@@ -53,7 +55,7 @@ async def follow(engine: Engine, query: FollowTimeline, meta: Meta) -> Stretch[T
 
 
 async def _finished(store: EventStore, last: Recorded) -> bool:
-    """Behind its end nothing comes but that it was replayed, which comes to running ones too."""
+    """That it was replayed may be told behind its end, and to one that runs as well."""
     if last.type != ExecutionReplayed.type:
         return False
     async with store.database.hot.connection() as connection:

@@ -28,6 +28,7 @@ class Wakeable:
         self.check_at: list[float] = []
 
     def holder(self) -> CallerShown | None:
+        """Who it is open for; said by `EventStream`. Being counted and woken needs no holder."""
         raise NotImplementedError
 
     def doubt(self) -> None:

@@ -16,6 +16,7 @@ from services.executor.contract import (
     ExecutionProgressed,
     FindApprovals,
     FindEffects,
+    FollowTimeline,
     WaitEnded,
 )
 from services.executor.domain import Cancel, Decide
@@ -175,6 +176,8 @@ async def test_a_parents_rollback_undoes_what_its_sub_workflows_did_in_its_order
     assert kinds[-6:] == [
         "finished", "reversal-began", "undo-ended", "undo-began", "undo-ended", "reversal-ended",
     ]  # fmt: skip
+    followed = (await world.bed.bus.ask(FollowTimeline(execution_id=child), world.bed.meta)).value
+    assert followed["ended"], "whoever follows it is told that nothing more comes"
 
 
 async def test_a_handler_undoes_the_sub_workflows_of_its_try_and_a_crash_repeats_none(
