@@ -25,6 +25,7 @@ START_WITHIN_S, STOP_WITHIN_S = 100, 40
 # What callers cause by being refused, processes by starting, the hour by its end: no change.
 ASIDE = (
     r"event\.(access-refused|api-usage-recorded|sign-in-refused|key-created|service-.*"
+    r"|execution-opened|call-opened|file-opened|trail-read"
     r"|checkpoint-signed|digest-signed)$"
 )
 
@@ -54,7 +55,10 @@ class Stack:
         words += ["--executors", str(self.executors)]
         words += [word for pair in self.allow for word in ("--allow", pair)]
         kept = {k: v for k, v in os.environ.items() if not k.startswith("TROTH_")}
-        own = {"PYTHONPATH": str(ROOT), "TROTH_TRACES_FILE": str(self.traces)} | self.settings
+        own = {
+            "PYTHONPATH": str(ROOT), "TROTH_TRACES_FILE": str(self.traces),
+            "TROTH_AUDIT_CHECKPOINT_S": "0.5",
+        } | self.settings  # fmt: skip
         said = self.out.stat().st_size if self.out.exists() else 0
         with self.out.open("a") as out:
             process = self.process = subprocess.Popen(

@@ -26,15 +26,15 @@ WITHIN_S = 1.0
 
 
 @pytest.fixture
-async def world(servers: Servers) -> AsyncIterator[World]:
-    """The executor is stopped, and `QUEUED` executions of the bed's organization are due."""
+async def world(servers: Servers, request: pytest.FixtureRequest) -> AsyncIterator[World]:
+    """The executor is stopped, and so many executions of the bed's organization are due."""
     async with one_world(servers) as made:
         made.reply = lambda seen: Answer(after_s=0.2 if seen.path == "/many" else 0)
         await made.publish("many", f"steps: [{step('m', '/many')}]")
         said = await made.bed.call("many", {"n": 0})
         await made.bed.executors.pop().stop()
         aside = build(made.bed.settings, made.bed.fetch)
-        await queue(aside, made.bed.org, said.execution, QUEUED)
+        await queue(aside, made.bed.org, said.execution, request.param)
         yield made
 
 
@@ -91,7 +91,10 @@ async def _count(world: World) -> int:
     return len(world.paths)
 
 
+@pytest.mark.parametrize("world", [QUEUED], indirect=True)
 async def test_a_single_call_of_another_organization_starts_within_a_second(world: World) -> None:
+    with connected(world) as database:
+        assert "timers" not in plan_of(database)[0], "before the server knows of so many rows"
     await world.bed.add_executor()
     bed = await other(world)
     took = []
@@ -109,6 +112,7 @@ async def test_a_single_call_of_another_organization_starts_within_a_second(worl
     assert sorted(took)[CALLS // 2] < WITHIN_S
 
 
+@pytest.mark.parametrize("world", [2000], indirect=True)
 async def test_who_has_a_queue_does_not_get_the_last_places_of_a_process(world: World) -> None:
     world.reply = lambda seen: None if seen.path == "/many" else Answer()
     allow(world, 1000)
@@ -122,28 +126,27 @@ async def test_who_has_a_queue_does_not_get_the_last_places_of_a_process(world: 
     assert len(executor.engine.runs) == 18 == len(world.paths) - before - 3
 
 
-@pytest.mark.parametrize("due", [True, False])
-async def test_the_claim_reads_no_table_whole_whoever_waits(world: World, due: bool) -> None:
-    with connected(world) as database:
-        if not due:
-            database.execute("update timers set due_at = now() + interval '30 days'")
-        fresh, _ = plan_of(database)
-        database.execute("vacuum analyze timers")
-        known, most = plan_of(database)
-    assert "timers" not in fresh | known
-    assert most < ROWS_MAX
+def wait_for_places(database: Any, organizations: int, due: str) -> None:
+    """`QUEUED` timers, as starts that found no place leave them."""
+    database.execute(
+        "insert into timers (execution, org, due_at, leased_until, priority)"
+        f" select 'exe_' || n, 'org_' || n % {organizations}, now() {due}, now(), n % 3"
+        f" from generate_series(1, {QUEUED}) n"
+    )
 
 
-async def test_the_claim_stays_quick_with_many_organizations(servers: Servers) -> None:
+@pytest.mark.parametrize(
+    ("organizations", "due"),
+    [(1, "- interval '1 minute'"), (1, "+ interval '30 days'"), (1000, "- interval '1 minute'")],
+)
+async def test_the_claim_reads_no_table_whole_whoever_waits(
+    servers: Servers, organizations: int, due: str
+) -> None:
     async with one_world(servers) as world:
         await world.bed.executors.pop().stop()
         with connected(world) as database:
-            database.execute(
-                "insert into timers (execution, org, due_at, leased_until, priority)"
-                " select 'exe_' || n, 'org_' || n % 1000, now() - interval '1 minute', now(), n % 3"
-                " from generate_series(1, 50000) n"
-            )
+            wait_for_places(database, organizations, due)
             database.execute("vacuum analyze timers")
-            known, most = plan_of(database)
-    assert "timers" not in known
+            whole, most = plan_of(database)
+    assert "timers" not in whole
     assert most < ROWS_MAX

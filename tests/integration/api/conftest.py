@@ -20,7 +20,7 @@ def _kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept[World]]:
                 tmp_path_factory.mktemp("stack") / "data", [receiver.pair],
                 {
                     "TROTH_DELIVERY_SWEEP_S": "0.5", "TROTH_TEST_BCRYPT_ROUNDS": "4",
-                    "TROTH_STREAM_HEARTBEAT_S": "1", "TROTH_AUDIT_CHECKPOINT_S": "0.5",
+                    "TROTH_STREAM_HEARTBEAT_S": "1",
                 },
             )  # fmt: skip
             try:
@@ -46,11 +46,12 @@ def tidy(world: World) -> Iterator[None]:
     yield
     for organization in (world.home, world.other):
         api, kept = organization.owner, set(organization.ids.values())
-        for made in api.everything("/v1/event-subscriptions"):
-            path = f"/v1/event-subscriptions/{made['id']}"
-            if made["id"] not in kept:
-                tag = api.ask("GET", path).headers["etag"]
-                assert api.ask("DELETE", path, headers={"If-Match": tag}).status_code == 204
+        for things in ("/v1/event-subscriptions", "/v1/audit/siem-streams"):
+            for made in api.everything(things):
+                path = f"{things}/{made['id']}"
+                if made["id"] not in kept:
+                    tag = api.ask("GET", path).headers["etag"]
+                    assert api.ask("DELETE", path, headers={"If-Match": tag}).status_code == 204
         for key in api.everything("/v1/api-keys"):
             if key["id"] not in kept and key["revoked_at"] is None:
                 assert api.ask("DELETE", f"/v1/api-keys/{key['id']}").status_code == 204

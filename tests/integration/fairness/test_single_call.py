@@ -1,4 +1,6 @@
-"""One organization has 50,000 executions queued; another one's single call, over HTTP, starts."""
+"""One organization has 20,000 executions queued; another one's single call, over HTTP, starts.
+
+`component/executor/test_fairness.py` holds the same with 50,000."""
 
 import asyncio
 import os
@@ -19,7 +21,7 @@ from services.executor.app import build
 from services.executor.settings import ExecutorSettings
 from tests.fakes.receiver import Answer, Receiver, Seen, receiving
 
-QUEUED = 50_000
+QUEUED = 20_000
 CALLS = 9
 WITHIN_S = 1.0
 TAKES_S = 0.2
