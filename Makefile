@@ -45,8 +45,8 @@ check: $(VENV)/.dev  ## format, lint, types, import contracts, documents, unit t
 test: $(VENV)/.dev  ## all tests
 	$(BIN)/pytest -q -n 3 --dist loadfile
 
-bench: $(VENV)/.dev  ## the benchmarks; QUICK=1 for a run under a minute
-	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
+bench: $(VENV)/.dev  ## the benchmarks; QUICK=1 for a run under a minute, TRAIL=1 for the trail's
+	@$(BIN)/python -m benchmarks$(if $(TRAIL),.trail $(if $(ENTRIES),--entries $(ENTRIES)),$(if $(QUICK), --quick))
 
 chaos: $(VENV)/.dev  ## kills processes under load and checks the guarantees; QUICK=1, SEED=n
 	@$(BIN)/python -m tests.chaos $(if $(QUICK),--quick) $(if $(SEED),--seed $(SEED))

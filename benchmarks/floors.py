@@ -7,6 +7,7 @@ from typing import Any
 import nats
 import psycopg
 from nats.js import api
+from psycopg.conninfo import make_conninfo
 
 from benchmarks.stack import Stack
 from libs.embedded.postgres import SUPERUSER
@@ -21,9 +22,13 @@ USER, STREAM, SUBJECT = "gateway", "GATEWAY", "gateway.event.floor"
 def measure(stack: Stack, seconds: float) -> dict[str, float]:
     """Publishes with their acknowledgement (one by one, and 256 under way); commits of a row."""
     awaited, windowed = asyncio.run(_publishes(stack, seconds))
+    superuser = make_conninfo(
+        host="127.0.0.1", port=stack.state().postgres.port, dbname="postgres", user=SUPERUSER,
+        password=stack.folder.read_secrets().postgres,
+    )  # fmt: skip
     return {
         "jetstream_per_s": windowed, "jetstream_awaited_per_s": awaited,
-        "postgres_commits_per_s": _commits(stack, seconds),
+        "postgres_commits_per_s": commits(superuser, seconds),
     }  # fmt: skip
 
 
@@ -58,12 +63,9 @@ async def _windowed(js: Any, seconds: float) -> float:
     return count / (time.monotonic() - begun)
 
 
-def _commits(stack: Stack, seconds: float) -> float:
+def commits(conninfo: str, seconds: float) -> float:
     """One connection, one row, one commit at a time, in a table that is gone afterwards."""
-    with psycopg.connect(
-        host="127.0.0.1", port=stack.state().postgres.port, dbname="postgres", user=SUPERUSER,
-        password=stack.folder.read_secrets().postgres, autocommit=True,
-    ) as connection:  # fmt: skip
+    with psycopg.connect(conninfo, autocommit=True) as connection:
         connection.execute("create table floor (n bigint primary key, body text not null)")
         begun, count = time.monotonic(), 0
         while time.monotonic() - begun < seconds:

@@ -2,10 +2,12 @@
 
 import click
 
+from cli.siem import siem
+
 
 @click.group()
 def audit() -> None:
-    """Prove the trail, or find what is wrong in it."""
+    """Prove the trail, or find what is wrong in it; carry it to a SIEM."""
 
 
 @audit.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
@@ -15,3 +17,6 @@ def verify(arguments: tuple[str, ...]) -> None:
     from cli.audit_verify import main
 
     raise SystemExit(main(list(arguments), "troth audit verify"))
+
+
+audit.add_command(siem)

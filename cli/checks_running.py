@@ -11,6 +11,7 @@ from cli.checks import Finding, Patient
 from cli.expected import known_readers
 from cli.installation import ask_ready
 from cli.readers import find_in, skip_command
+from cli.retention import find_in as sweeps_in
 from cli.run_state import RunState
 from libs.common.migrate import POSTGRES_MIN
 from libs.embedded.binaries import NATS_MIN
@@ -19,6 +20,7 @@ from libs.embedded.postgres import DURABILITY
 CLOCK_OFF_S = 1.0
 LAG_EVENTS = 10_000
 LEASE_LATE_S = 10
+OVERDUE_S = 3600
 
 
 def _state(patient: Patient) -> RunState:
@@ -94,9 +96,23 @@ def clocks(patient: Patient, name: str) -> Finding:
     assert row is not None, "a select without a table has one row"
     off = abs(datetime.fromtimestamp(middle, UTC).timestamp() - row[0].timestamp())
     said = f"this machine and the database differ by {off * 1000:.0f} ms"
+    if moved_s := _state(patient).clock_offset_s:
+        said = f"moved ahead by {moved_s:.0f} s, as only tests and drills may"
+        return Finding(name, "look", said, "restart `troth up` without TROTH_CLOCK_OFFSET_S")
     if off > CLOCK_OFF_S:
         return Finding(name, "wrong", said, "let both machines take their time by NTP")
     return Finding(name, "ok", said)
+
+
+def retention(patient: Patient, name: str) -> Finding:
+    found = sweeps_in(patient.stores)
+    bad = [sweep for sweep in found if sweep.error and sweep.lag_s]
+    late = [sweep for sweep in found if sweep.error or max(sweep.lag_s, sweep.since_s) > OVERDUE_S]
+    if those := bad or late:
+        said = ", ".join(f"{sweep.rule} {sweep.how}" for sweep in those)
+        repair = "see the log of its process; `troth retention` shows all rules"
+        return Finding(name, "wrong" if bad else "look", said, repair)
+    return Finding(name, "ok", f"{len(found)} rules applied, nothing long overdue")
 
 
 def door(patient: Patient, name: str) -> Finding:

@@ -60,5 +60,6 @@ def all_checks() -> "list[Check]":
         Check("processes", running.processes, running=True),
         Check("leases", running.leases, running=True),
         Check("readers", running.readers, running=True),
+        Check("retention", running.retention, running=True),
         Check("API", running.door, running=True),
     ]

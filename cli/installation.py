@@ -17,6 +17,7 @@ from cli.expected import bring_up_to_date, fingerprint
 from cli.external import ask_once, check_nats
 from cli.permissions import SERVICES, ReaderOf, users
 from cli.run_state import ProcessState, RunState, ServerState
+from libs.common import clock
 from libs.embedded.children import CannotStart, log_tail
 from libs.embedded.folder import DataFolder, is_free
 from libs.embedded.nats import Nats
@@ -90,8 +91,10 @@ class Installation:
         nats_url, nats = self._nats(expected.readers)
         self.state = RunState(
             os.getpid(), self.address, datetime.now(UTC).isoformat(timespec="milliseconds"),
-            nats, postgres,
+            nats, postgres, clock_offset_s=clock.offset_s,
         )  # fmt: skip
+        if clock.offset_s:
+            self.say(f"{clock.VARIABLE} moves the clock ahead by {clock.offset_s:.0f} s")
         self.nats_url, servers = nats_url, Servers(nats_url, admin_url)
         for plan in self.plans:
             self.supervisor.start(plan.name, self._process(plan, servers))

@@ -33,6 +33,7 @@ COMMANDS = {
     "emit": Entry("cli.emit:emit", "Say that something happened, for triggers and waits."),
     "audit": Entry("cli.audit:audit", "Verify the audit trail, offline or live."),
     "readers": Entry("cli.readers:readers", "How far each reader is, and what stopped it."),
+    "retention": Entry("cli.retention:retention", "What each rule of retention did last."),
     "inventory": Entry("cli.inventory:inventory", "What is kept where; --check if that is so."),
     "doctor": Entry("cli.doctor:doctor", "Check this installation; each finding has its repair."),
     "serve": Entry("cli.serve:serve", "Run one or several services in this process."),

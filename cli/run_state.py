@@ -38,6 +38,7 @@ class RunState:
     nats: ServerState
     postgres: ServerState
     processes: dict[str, ProcessState] = field(default_factory=dict)
+    clock_offset_s: float = 0.0
 
     def write(self, data: Path) -> None:
         write_private(data / FILE, json.dumps(asdict(self), indent=1))
@@ -64,6 +65,7 @@ def read(data: Path) -> RunState | None:
         found["pid"], found["address"], found["started_at"], ServerState(**found["nats"]),
         ServerState(**found["postgres"]),
         {name: ProcessState(**process) for name, process in found["processes"].items()},
+        found.get("clock_offset_s", 0.0),
     )  # fmt: skip
     return state if state.alive else None
 

@@ -30,6 +30,11 @@ DAY_KEY = [
     Leaf("key", in_record(DataClass.SECRET, "key of the oldest kept day", Subject.NOBODY)),
 ]
 
+CASE_KEY = [
+    Leaf("day", plain("day on which the case expires, counted from 1970-01-01")),
+    Leaf("key", in_record(DataClass.SECRET, "key of a legal hold", Subject.NOBODY)),
+]
+
 
 def service_names() -> list[str]:
     return sorted(m.name for m in pkgutil.iter_modules(services.__path__) if m.ispkg)
@@ -132,7 +137,8 @@ def _files(service: str) -> list[tuple[str, list[Leaf]]]:
     if service == "identity":
         return [("keys/keys.db", columns_of(keystore.data_keys))]
     if service == "audit":
-        return [(f"{name}/audit-days", DAY_KEY) for name in ("keys", "keys-second")]
+        places, files = ("keys", "keys-second"), {"audit-days": DAY_KEY, "audit-holds": CASE_KEY}
+        return [(f"{place}/{name}", leaves) for place in places for name, leaves in files.items()]
     return []
 
 

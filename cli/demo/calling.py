@@ -5,13 +5,13 @@ import json
 import threading
 import time
 import uuid
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from standardwebhooks import Webhook
 
 from cli.demo.failed import DemoFailed
+from libs.common import clock
 
 TIMEOUT_S = 75.0
 
@@ -68,7 +68,7 @@ class Call:
         self.status = answer.status
 
     def _signed(self) -> dict[str, str]:
-        now = datetime.now(UTC)
+        now = clock.now()
         return {
             "content-type": "application/json", "webhook-id": self.id,
             "webhook-timestamp": str(int(now.timestamp())),

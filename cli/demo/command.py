@@ -17,6 +17,7 @@ from cli.up import Stop, keep_running
 
 if TYPE_CHECKING:
     from cli.demo.scene import Scene
+    from cli.demo.trail import Taken
     from cli.installation import Installation
 
 GRACE_S = 10.0
@@ -33,7 +34,8 @@ def demo(data: Path, pause: bool, keep: bool) -> None:
 
     Reviews the licences of what this installation depends on: a workflow that is called at a
     signed webhook, posts what it found, waits, and answers. The process that runs it is killed
-    while it waits. Then the parts are asked whether all that is true. Exit code 1 when it is not.
+    while it waits. Then the parts are asked whether all that is true, and the trail is taken away
+    in a file that verifies without them. Exit code 1 when something is not so.
     """
     from cli.client import Refused
     from cli.problems import refusal_lines
@@ -62,6 +64,7 @@ def _played(data: Path, teller: Teller, stop: Stop, *, pause: bool, keep: bool) 
     from cli.demo.notes import Notes
     from cli.demo.receiver import Receiver
     from cli.demo.scene import Scene
+    from cli.demo.trail import verified
     from cli.environment import Wanted
     from cli.installation import Installation
     from libs.embedded.folder import DataFolder
@@ -79,18 +82,17 @@ def _played(data: Path, teller: Teller, stop: Stop, *, pause: bool, keep: bool) 
             try:
                 installation.start()
                 scene = Scene(installation, receiver, notes, teller, stop, begun, pause=pause)
-                last = _story(scene)
+                last, taken = _story(scene)
                 if keep:
-                    _keep(installation, scene, last, stop)
-                    last = ""
+                    _keep(installation, scene, f"{last} {verified(taken, teller)}", stop)
             finally:
                 _stop(installation)
-    return last
+            return "" if keep else f"{last} {verified(taken, teller)}"
 
 
-def _story(scene: "Scene") -> str:
-    """Everything in its order; gives the last line."""
-    from cli.demo import dependencies, preparing, proof, running
+def _story(scene: "Scene") -> tuple[str, "Taken"]:
+    """Everything in its order; gives the last line, and the trail to verify."""
+    from cli.demo import dependencies, preparing, proof, running, trail
 
     scene.breathe(0)
     scene.teller.say(f"up after {time.monotonic() - scene.begun:.1f} s: {scene.api.url}")
@@ -101,7 +103,8 @@ def _story(scene: "Scene") -> str:
     preparing.subscribe(scene)
     packages = dependencies.find()
     run = running.called_and_killed(scene, packages)
-    return proof.ask_the_parts(scene, packages, run)
+    last = proof.ask_the_parts(scene, packages, run)
+    return last, trail.take(scene, run)
 
 
 def _keep(installation: "Installation", scene: "Scene", last: str, stop: Stop) -> None:

@@ -4,12 +4,13 @@ import os
 import signal
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from cli.demo.failed import DemoFailed
 from cli.demo.holders import Leases
 from cli.demo.live import Timeline
 from cli.demo.scene import Scene
+from libs.common import clock
 
 DIE_WITHIN_S = 10.0
 
@@ -30,7 +31,7 @@ def kill_the_holder(scene: Scene, timeline: Timeline, leases: Leases) -> Killed:
     names = {pid: name for name, pid in scene.installation.supervisor.pids().items()}
     if pid is None or pid not in names:
         raise DemoFailed(f"no process of ours held the execution (owner {pid}); {scene.hint}")
-    if timeline.due_at is None or timeline.due_at <= datetime.now(UTC):
+    if timeline.due_at is None or timeline.due_at <= clock.now():
         raise DemoFailed("the wait was over before the kill: this machine is busy; run it again")
     if scene.pause:
         _ask_for_it(scene, timeline, names[pid], pid)
@@ -39,7 +40,7 @@ def kill_the_holder(scene: Scene, timeline: Timeline, leases: Leases) -> Killed:
         scene.until(
             lambda: not is_running_child(pid) or None, f"{names[pid]} did not die", DIE_WITHIN_S
         )
-    at = datetime.now(UTC)
+    at = clock.now()
     said = [note.detail for note in scene.installation.poll() if note.name == names[pid]]
     if not said or exists(pid):
         raise DemoFailed(f"pid {pid} is still there after SIGKILL; {scene.hint}")
@@ -51,7 +52,7 @@ def kill_the_holder(scene: Scene, timeline: Timeline, leases: Leases) -> Killed:
 
 def _ask_for_it(scene: Scene, timeline: Timeline, name: str, pid: int) -> None:
     assert timeline.due_at is not None, "asked for while it waits"
-    left = (timeline.due_at - datetime.now(UTC)).total_seconds()
+    left = (timeline.due_at - clock.now()).total_seconds()
     scene.teller.say(f"your turn, within {left:.0f} s, elsewhere:  kill -9 {pid}   ({name})")
     deadline = time.monotonic() + left
     while is_running_child(pid):

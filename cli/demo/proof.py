@@ -124,9 +124,8 @@ def _counts(scene: Scene) -> tuple[int, int, int]:
     )
     each = ", ".join(f"{producer} {number}" for producer, number in committed.items() if number)
     totals = sum(committed.values()), sum(published.values()), sum(audited.values())
-    _say(scene, "committed", f"{totals[0]} events of this run, in PostgreSQL: {each}")
-    _say(scene, "published", f"{totals[1]} in JetStream, in each stream as many as in its log")
-    _say(scene, "audited", f"{totals[2]} in the database of audit, of each service as many")
+    _say(scene, "counted", f"{totals[0]} events of this run in PostgreSQL ({each}), {totals[1]} in "
+         f"JetStream, {totals[2]} in the trail, of each service as many")  # fmt: skip
     return totals
 
 

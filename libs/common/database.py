@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoneFree
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from libs.common import clock
 from libs.common.errors import Unavailable
 
 LOST = (OperationalError, NoneFree, psycopg.OperationalError, OSError)
@@ -30,6 +31,7 @@ class Database:
     ) -> None:  # fmt: skip
         self.service, self._server = service, urlsplit(server_url)
         self.name = f"{prefix}{service}"
+        self._options = f"{_OPTIONS} -c troth.clock_offset={clock.offset_s}"
         self._passwords = {"system": system_password, "reader": reader_password}
         self.system: AsyncEngine = self._engine("system", kept, extra=3)
         self.reader: AsyncEngine = self._engine("reader", 1, extra=4)
@@ -44,7 +46,8 @@ class Database:
             "postgresql+psycopg", f"{self.service}_{role}", self._passwords[role],
             self._server.hostname, self._server.port or 5432, self.name,
         )  # fmt: skip
-        arguments = {"options": _OPTIONS, "connect_timeout": 5, "application_name": self.service}
+        arguments = {"options": self._options, "connect_timeout": 5,
+                     "application_name": self.service}  # fmt: skip
         return create_async_engine(
             url, pool_size=kept, max_overflow=extra, pool_timeout=5, pool_use_lifo=True,
             connect_args=arguments, hide_parameters=True,
@@ -54,7 +57,7 @@ class Database:
         return make_conninfo(
             host=self._server.hostname, port=self._server.port or 5432,
             dbname=self.name, user=f"{self.service}_{role}",
-            password=self._passwords[role], options=_OPTIONS, connect_timeout=5,
+            password=self._passwords[role], options=self._options, connect_timeout=5,
             application_name=self.service,
         )  # fmt: skip
 

@@ -70,8 +70,11 @@ class Outcome(Generic[S]):
 encode = msgspec.json.Encoder().encode
 
 
-def rows(stream: str, first: int, events: Sequence[Event], meta: Meta) -> list[Row]:
+def rows(
+    stream: str, first: int, events: Sequence[Event], meta: Meta | Sequence[Meta]
+) -> list[Row]:
     """Rows for `append`: versions from `first`, ids made now, so that a repeat has the same ids."""
+    metas = [meta] * len(events) if isinstance(meta, Meta) else meta
     return [
         Row(
             id=str(ids.uuid7()), org=meta.organization, stream=stream, version=first + i,
@@ -79,15 +82,15 @@ def rows(stream: str, first: int, events: Sequence[Event], meta: Meta) -> list[R
             data=msgspec.Raw(event.model_dump_json().encode()), request_id=meta.request_id or None,
             causation_id=meta.causation_id, origin=meta.origin, traceparent=meta.traceparent,
         )
-        for i, event in enumerate(events)
+        for i, (event, meta) in enumerate(zip(events, metas, strict=True))
     ]  # fmt: skip
 
 
 async def append_within(
-    connection: WorkConnection, stream: str, events: Sequence[Event], meta: Meta,
-    first: int | None = None,
+    connection: WorkConnection, stream: str, events: Sequence[Event],
+    meta: Meta | Sequence[Meta], first: int | None = None,
 ) -> bool:  # fmt: skip
-    """Appends in a transaction of the caller that does other work too.
+    """Appends in a transaction of the caller that does other work too; `meta` may be one for each.
 
     At version `first`, where it is given: False when that is taken, and nothing is written. Else at
     the end of the stream: Conflict when somebody else was first (roll back then).

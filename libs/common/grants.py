@@ -9,8 +9,9 @@ from typing import Literal
 
 Purpose = Literal["content", "executions", "secrets", "profile", "audit"]
 
-# Keys that nobody asks for: derived from the installation's own, and audit's ratchet of days.
-NOT_ASKED_FOR = frozenset({"installation", "day"})
+# Keys that nobody asks for: derived from the installation's own, audit's ratchet of days, and those
+# of legal holds.
+NOT_ASKED_FOR = frozenset({"installation", "day", "hold"})
 
 OPENS: dict[str, dict[str, str]] = {
     "executor": {

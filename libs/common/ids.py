@@ -2,8 +2,9 @@
 
 import hashlib
 import os
-import time
 import uuid
+
+from libs.common import clock
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
@@ -31,13 +32,15 @@ PREFIXES = frozenset(
         "tim",
         "inv",
         "lnk",
+        "siem",
+        "hold",
     ]
 )
 
 
 def uuid7() -> uuid.UUID:
     """A UUID version 7: 48 bits of milliseconds, then random bits."""
-    ms = time.time_ns() // 1_000_000
+    ms = clock.milliseconds()
     value = (ms << 80) | int.from_bytes(os.urandom(10))
     value = (value & ~(0xF << 76)) | (7 << 76)
     value = (value & ~(0x3 << 62)) | (2 << 62)

@@ -58,6 +58,11 @@ Table(
     column("skip", Count | None), column("skip_reason", SealedText | None), column("at", Moment),
 )  # fmt: skip
 Table(
+    "sweeps", metadata,
+    column("rule", Word), column("at", Moment), column("gone", Count),
+    column("overdue", Moment | None), column("error", ErrorType | None),
+)  # fmt: skip
+Table(
     "leases", metadata,
     column("name", Word), column("owner", Process), column("until", Moment),
 )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
-from sqlalchemy import MetaData, Table
+from sqlalchemy import DefaultClause, MetaData, Table
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 from sqlalchemy.sql.ddl import DDLElement
@@ -134,10 +134,22 @@ def _schema(connection: psycopg.Connection[Any], schema: Schema) -> None:
         run(_text(CreateTable(table, if_not_exists=True)))
         for index in sorted(table.indexes, key=lambda i: str(i.name)):
             run(_text(CreateIndex(index, if_not_exists=True)))
+        _moments(connection, table)
     run(f"set local role {service}_owner".encode())
     _numbered(connection, schema.migrations)
     _rights(connection, schema)
     connection.commit()
+
+
+def _moments(connection: psycopg.Connection[Any], table: Table) -> None:
+    """A table of an older version took the machine's clock for what wall_clock() says now."""
+    for column in table.columns:
+        default = column.server_default
+        if isinstance(default, DefaultClause) and str(default.arg) == "wall_clock()":
+            connection.execute(
+                f"alter table {table.name} alter column {column.name}"
+                " set default wall_clock()".encode()
+            )
 
 
 def _text(statement: DDLElement) -> bytes:
@@ -189,7 +201,7 @@ def _rights(connection: psycopg.Connection[Any], schema: Schema) -> None:
     if schema.has_log:
         run("grant select on log, heads, commands to {s}_system")
         run("grant delete on commands to {s}_system")
-        run("grant select, insert, update, delete on readers, leases to {s}_system")
+        run("grant select, insert, update, delete on readers, leases, sweeps to {s}_system")
         run("grant select, insert on log, commands to {s}_append")
         run("grant select, update on heads to {s}_append, {s}_expire")
         run("grant select on expired to {s}_system")

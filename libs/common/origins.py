@@ -5,7 +5,9 @@ by whoever may have the key of that day. Producers keep it as it came and open n
 """
 
 import base64
+import hmac
 import os
+from hashlib import sha256
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -21,10 +23,25 @@ class Origin(msgspec.Struct, frozen=True, array_like=True):
     agent: str | None
 
 
-def seal_origin(key: bytes, day: int, origin: Origin) -> str:
-    nonce = os.urandom(12)
-    sealed = AESGCM(key).encrypt(nonce, msgspec.json.encode(origin), _bound(day))
-    return f"{FORM}.{day}.{base64.urlsafe_b64encode(nonce + sealed).decode()}"
+_encode = msgspec.json.Encoder().encode
+
+
+class OriginKey:
+    """The key under which the origins of one day are sealed."""
+
+    def __init__(self, day: int, key: bytes) -> None:
+        self.day, self._key = day, key
+        self._cipher, self._bound = AESGCM(key), _bound(day)
+
+    def seal(self, origin: Origin) -> str:
+        """Never twice the same text, so that nobody without the key sees equal origins."""
+        nonce = os.urandom(12)
+        sealed = self._cipher.encrypt(nonce, _encode(origin), self._bound)
+        return f"{FORM}.{self.day}.{base64.urlsafe_b64encode(nonce + sealed).decode()}"
+
+    def digest(self, origin: Origin) -> str:
+        """The same for the same origin on this day: for counts that are folded, kept a minute."""
+        return hmac.new(self._key, b"fold\x00" + _encode(origin), sha256).hexdigest()[:32]
 
 
 def day_of_origin(sealed: str) -> int | None:

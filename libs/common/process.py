@@ -15,7 +15,7 @@ import uvloop
 from prometheus_client import REGISTRY
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, generate_latest
 
-from libs.common import telemetry
+from libs.common import clock, telemetry
 from libs.common.bus_service import BusService
 from libs.common.settings import Settings
 
@@ -118,4 +118,6 @@ def run(
     """The main function of a process."""
     telemetry.set_up_logs(name, settings.log_level)
     telemetry.set_up_traces(name, settings.traces_file)
+    if clock.offset_s:
+        log.warning("the clock is moved ahead", extra={"seconds": clock.offset_s})
     uvloop.run(serve(services, settings, front))

@@ -13,6 +13,8 @@ class Retention:
     every one of a service stands in exactly one rule, and its values are processed for the rule's
     purpose, on its basis, unless their own type says otherwise. `keys` are the purposes of the data
     keys (`libs/common/grants.py`) under which its sealed values are.
+    A sweep of the service (`libs/common/sweeping.py`) applies a rule with days, unless `by` says
+    what else does.
     """
 
     name: str
@@ -25,6 +27,7 @@ class Retention:
     streams: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
+    by: str = ""
 
 
 # What every service with a log has besides its own.
@@ -38,9 +41,11 @@ OF_EVERY_LOG = (
         Purpose.RUNNING, Basis.CONTRACT, tables=("commands",), keys=("installation",),
     ),
     Retention(
-        "bookkeeping", None, "how far each reader is, who leads, what was migrated",
+        "bookkeeping", None,
+        "how far each reader is, who leads, what was migrated, what retention did last",
         Purpose.RUNNING, Basis.LEGITIMATE_INTEREST,
-        tables=("heads", "expired", "readers", "leases", "migrations"), keys=("installation",),
+        tables=("heads", "expired", "readers", "leases", "migrations", "sweeps"),
+        keys=("installation",),
     ),
     Retention(
         "lifecycle", None, "processes that started or stopped, readers that stopped",
@@ -51,5 +56,6 @@ OF_EVERY_LOG = (
     Retention(
         "bus", 3, "what JetStream holds of the log; older events are read from the log itself",
         Purpose.RUNNING, Basis.CONTRACT, streams=("events",), keys=("day",),
+        by="NATS, as the stream's `max_age` says, by its own clock",
     ),
 )  # fmt: skip

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import msgspec
@@ -20,7 +21,7 @@ from libs.common.catalogue import FindCatalogue
 from libs.common.catalogue_reading import find_catalogue
 from libs.common.database import LOST, Database
 from libs.common.decider import Decider
-from libs.common.errors import DomainError, Unavailable
+from libs.common.errors import DomainError
 from libs.common.eventstore import EventStore, Outcome, dumps, stream_of
 from libs.common.expired import with_expired
 from libs.common.inbox import Inbox
@@ -32,12 +33,20 @@ from libs.common.privacy import DataKey, Fetch, Forgotten
 from libs.common.readers import Projection, Reader, follow_own_log
 from libs.common.relay import Relay, pack
 from libs.common.settings import Settings, secrets_of
+from libs.common.sweeping import Sweep, Sweeping, sql_sweep
 from libs.common.tasks import end
 
 log = logging.getLogger(__name__)
 C = TypeVar("C")
 S = TypeVar("S")
 ANSWERS = "answers"
+COMMANDS = sql_sweep(
+    "commands",
+    "delete from commands where (org, id) in"
+    " (select org, id from commands where at < :before limit :bite)",
+    "select min(at) from commands",
+    timedelta(hours=25),
+)
 
 
 class Service(BusService):
@@ -61,13 +70,17 @@ class Service(BusService):
         self.readers = [Reader(p, self.database, p.producer or name) for p in projections]
         self.relay: Relay | None = None
         self.lease = Lease(self.database, self.bus, self.owner, self._spawn, self._leading_work)
+        self.first: list[Callable[[], Awaitable[None]]] = []
         self.lead: list[Callable[[], Awaitable[None]]] = []
+        self.sweeps: list[Sweep] = [COMMANDS]
         for reader in self.readers:
             reader.on_stop = self._reader_stopped
 
     async def start(self) -> None:
         """Opens what is needed and begins to answer; everything else runs in tasks."""
         await self.database.open()
+        for before in self.first:  # else nothing is answered
+            await before()
         self._answer_all()
         await super().start()
         self._spawn(self.lease.run(self._measure), "lease")
@@ -145,7 +158,8 @@ class Service(BusService):
     def _leading_work(self) -> list[tuple[str, Any]]:
         self.relay = Relay(self.store, self.bus, self.lease.woken("relay"), self.lease.wake)
         work: list[tuple[str, Any]] = [
-            ("relay", self.relay.run()), ("head", self.relay.say_head()), ("prune", self._prune()),
+            ("relay", self.relay.run()), ("head", self.relay.say_head()),
+            ("retention", self._retention()),
         ]  # fmt: skip
         for reader in self.readers:
             if reader.producer == self.name:
@@ -156,14 +170,8 @@ class Service(BusService):
                 work.append((reader.name, Inbox(reader, self.bus, durable).run()))
         return work + [(f.__qualname__, f()) for f in self.lead]
 
-    async def _prune(self) -> None:
-        while True:
-            with contextlib.suppress(Unavailable, *LOST):
-                async with self.database.work() as connection:
-                    await connection.execute(
-                        text("delete from commands where at < now() - interval '25 hours'")
-                    )
-            await asyncio.sleep(3600)
+    def _retention(self) -> Awaitable[None]:
+        return Sweeping(self.database, self.sweeps, self.settings.retention_every_s).run()
 
     # -- what others may ask of every service -----------------------------------------------
 

@@ -22,6 +22,7 @@ class Settings(BaseSettings):
     traces_file: str | None = None
     ops_port: int = Field(default=0, ge=0, le=65535)
     ops_open: bool = False
+    retention_every_s: float = Field(default=600.0, gt=0, le=3600)
     drain_s: float = Field(default=10.0, gt=0, le=60)
 
     @cached_property

@@ -42,7 +42,7 @@ def column(name: str, field: Any, **options: Any) -> Column[Any]:
 
 
 def moment_now(name: str, field: Any) -> Column[Any]:
-    return column(name, field, server_default=func.now())
+    return column(name, field, server_default=func.wall_clock())
 
 
 def _base(field: Any) -> tuple[Any, bool]:

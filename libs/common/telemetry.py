@@ -23,10 +23,18 @@ _tracer: trace.Tracer | None = None
 
 READER_LAG = Gauge("troth_reader_lag", "Events not yet taken", ["service", "reader"])
 READER_STOPPED = Gauge("troth_reader_stopped", "1 when stopped at an event", ["service", "reader"])
+RETENTION_LAG = Gauge(
+    "troth_retention_lag_seconds", "For how long the oldest overdue row is overdue", ["rule"]
+)
+RETENTION_FAILED = Gauge("troth_retention_failed", "1 when the last sweep failed", ["rule"])
 APPENDED = Counter("troth_events_appended_total", "Events committed", ["service"])
 REQUESTS = Counter("troth_requests_total", "HTTP requests", ["route", "status"])
 REQUEST_S = Histogram("troth_request_seconds", "HTTP request time", ["route"])
 EXECUTIONS = Counter("troth_executions_total", "Executions ended", ["outcome"])
+WITHOUT_ORIGIN = Counter(
+    "troth_requests_without_origin_total", "Requests whose origin nobody could seal for the trail"
+)
+LOOKS_LOST = Counter("troth_looks_lost_total", "Looks at payloads that nobody could note")
 EVENTS_PASSED = Counter("troth_events_passed_total", "Events that did not fit a trigger's match")
 RUNNING = Gauge("troth_executions_running", "Executions held by this process")
 

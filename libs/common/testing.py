@@ -6,13 +6,16 @@ import os
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 import psycopg
 
+from libs.common.database import Database
 from libs.common.migrate import Schema, migrate
 from libs.common.privacy import Fetch, WrappedKey, wrap
 from libs.common.settings import Settings
+from libs.common.sweeping import Sweep
 
 T = TypeVar("T")
 PASSWORD = "only-for-tests"  # noqa: S105 - for servers that live as long as a test
@@ -31,6 +34,15 @@ async def eventually(look: Callable[[], Awaitable[T]], wanted: Callable[[T], boo
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {timeout_s} s; last seen: {seen!r}")
         await asyncio.sleep(0.02)
+
+
+async def swept(database: Database, sweeps: Sequence[Sweep], at: datetime) -> list[int]:
+    """Applies them as if it were then; how many rows each took away."""
+    gone = [0] * len(sweeps)
+    for i, sweep in enumerate(sweeps):
+        while bite := await sweep.run(database, at):
+            gone[i] += bite
+    return gone
 
 
 def environment(services: Sequence[str], nats_url: str, database_url: str,

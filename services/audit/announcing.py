@@ -7,11 +7,12 @@ signs for something else than what carries the trail away: else telling would be
 import asyncio
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import text
 
+from libs.common import clock
 from libs.common.database import LOST
 from libs.common.errors import DomainError
 from libs.common.eventstore import stream_of
@@ -101,4 +102,4 @@ def until_full_hour(now: datetime) -> float:
 
 
 def wall_clock() -> datetime:
-    return datetime.now(UTC)
+    return clock.now()

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from io import BytesIO
 from uuid import UUID
 
@@ -24,10 +25,10 @@ from libs.trail.canonical import (
 )
 from libs.trail.tree import Frontier
 from services.audit import detail
-from services.audit.blind import Blinder
+from services.audit.blind import NO_SLOT, PERSON, Blinder, slot_of
 from services.audit.copying import DetailRow, LeafRow, TreeRow
-from services.audit.daykeys import DayForgotten, DayKey, DayKeys
-from services.audit.domain import class_of, kind_of, outcome_of, resource_of
+from services.audit.daykeys import TRAILS_MAX, DayForgotten, DayKey, DayKeys
+from services.audit.domain import class_of, kind_of, outcome_of, target_of
 from services.audit.people import is_person
 
 NOWHERE = Origin(None, None)
@@ -53,7 +54,7 @@ class Ready:
     body: bytes
     key: DayKey | None = None
     plain: bytes = b""
-    indexes: tuple[int, int, int, int, int | None, int] = (0, 0, 0, 0, None, 0)
+    indexes: tuple[int, int, int, int, int | None, int, int] = (0, 0, 0, 0, None, 0, 0)
 
 
 class Growing:
@@ -109,7 +110,7 @@ class Batch:
     ) -> None:
         self._keys, self._people = keys, people
         self._incarnation, self._today = incarnation, today
-        self._blinders: dict[tuple[int, UUID], Blinder] = {}
+        self._blinds: dict[tuple[Blinder, str, str], int] = {}
 
     def ready(self, events: Sequence[Recorded], trails: Mapping[str, UUID]) -> list[Ready]:
         """`trails` by organization."""
@@ -127,14 +128,15 @@ class Batch:
         person = self._people.get(event.actor) if is_person(event.actor) else None
         values = self._values(event, forgotten=person is None and is_person(event.actor))
         plain, committed = detail.enclose(values, kind_of(event.subject), person, random)
-        blind = self._blinder(key, trail)
+        blind = Blinder.of(key, trail)
         actor, address = values[detail.ACTOR] or "", values[detail.ADDRESS]
         indexes = (
-            blind.once("id", values[0] or ""), blind.of("type", event.type),
-            blind.of("actor", actor) if person is None else blind.person(actor, person),
-            blind.of("resource", resource_of(event.subject)),
-            blind.of("address", address) if address is not None else None,
-            blind.of("outcome", values[detail.OUTCOME] or ""),
+            blind.once("id", values[0] or ""), blind.word("type", event.type),
+            blind.word("actor", actor) if person is None else self._blind(blind, actor, person),
+            self._blind(blind, values[detail.RESOURCE] or ""),
+            self._blind(blind, address, column="address") if address is not None else None,
+            blind.word("outcome", values[detail.OUTCOME] or ""),
+            blind.word("slot", slot_of(event.time)) if day_of(event.time) == day else NO_SLOT,
         )  # fmt: skip
         return Ready(trail, day, class_of(event.type), body_of(committed), key, plain, indexes)
 
@@ -145,7 +147,7 @@ class Batch:
         return [
             ids.public("evt", ids.uuid_of(event.id)), event.type, time_of(event.time),
             event.producer, f"{self._incarnation}:{event.sequence}",
-            FORGOTTEN if forgotten else event.actor, resource_of(event.subject),
+            FORGOTTEN if forgotten else event.actor, target_of(event.type, event.subject, data),
             str(event.streamversion), outcome_of(event.type, data), origin.address, origin.agent,
             event.requestid or None, data.decode() if len(data) <= DATA_BYTES_MAX else None,
         ]  # fmt: skip
@@ -156,10 +158,15 @@ class Batch:
             return NOWHERE
         return open_origin(self._keys.of(day).origin, sealed) or NOWHERE
 
-    def _blinder(self, key: DayKey, trail: UUID) -> Blinder:
-        found = self._blinders.get((key.day, trail))
+    def _blind(
+        self, blinder: Blinder, value: str, person: DataKey | None = None, column: str = "resource"
+    ) -> int:
+        """What comes again in a batch is made once."""
+        at = (blinder, column if person is None else PERSON, value)
+        found = self._blinds.get(at)
         if found is None:
-            found = self._blinders[key.day, trail] = Blinder(key, trail)
+            made = blinder.person(value, person) if person else blinder.once(column, value)
+            found = self._blinds[at] = made
         return found
 
 
@@ -168,6 +175,7 @@ def entry_day(event: Recorded, today: int) -> int:
     return max(0, min(day_of(event.time), today))
 
 
+@lru_cache(TRAILS_MAX)
 def trail_name(trail: UUID) -> str:
     """The trail's public id, as it stands in every entry."""
     return ids.public("trail", trail)

@@ -7,9 +7,10 @@ from uuid import UUID
 
 import psycopg
 
-_HEAD = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
-_END = b"\xff\xff"
+HEAD = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
+END = b"\xff\xff"
 _DETAIL = struct.Struct(">hiqi16siqi")
+_LAST = struct.Struct(">iqiq")
 _INDEXES = struct.Struct(">iqiqiqiq")
 _NUMBER = struct.Struct(">iq")
 _NOTHING = b"\xff\xff\xff\xff"
@@ -17,7 +18,7 @@ _LEAF = struct.Struct(">hi16siqiq")
 _TREE = struct.Struct(">hi16siqiqi")
 
 DETAIL = b"""copy audit_detail
-  (day, trail, seq, sealed, id, type, actor, resource, address, outcome)
+  (day, trail, seq, sealed, id, type, actor, resource, address, outcome, slot)
   from stdin (format binary)"""
 LEAF = b"""copy audit_leaf (trail, first, count, leaves, bodies, days, classes)
   from stdin (format binary)"""
@@ -35,6 +36,7 @@ class DetailRow(NamedTuple):
     resource: int
     address: int | None
     outcome: int
+    slot: int
 
 
 class LeafRow(NamedTuple):
@@ -62,15 +64,15 @@ async def copy(
     if not body:
         return
     async with connection.cursor() as cursor, cursor.copy(statement) as out:
-        await out.write(_HEAD + body + _END)
+        await out.write(HEAD + body + END)
 
 
 def detail(row: DetailRow) -> bytes:
     address = _NOTHING if row.address is None else _NUMBER.pack(8, row.address)
     return b"".join((
-        _DETAIL.pack(10, 8, row.day, 16, row.trail.bytes, 8, row.seq, len(row.sealed)), row.sealed,
+        _DETAIL.pack(11, 8, row.day, 16, row.trail.bytes, 8, row.seq, len(row.sealed)), row.sealed,
         _INDEXES.pack(8, row.id, 8, row.type, 8, row.actor, 8, row.resource), address,
-        _NUMBER.pack(8, row.outcome),
+        _LAST.pack(8, row.outcome, 8, row.slot),
     ))  # fmt: skip
 
 

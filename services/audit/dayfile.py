@@ -97,6 +97,19 @@ def wipe_leftovers(place: Path) -> None:
         left.unlink()
 
 
+def destroy(place: Path) -> None:
+    """Overwritten and gone; no complaint when there is none."""
+    wipe_leftovers(place)
+    if place.exists():
+        descriptor = os.open(place, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            _wipe(descriptor)
+        finally:
+            os.close(descriptor)
+        place.unlink()
+        _sync_folder(place.parent)
+
+
 def _wipe(descriptor: int) -> None:
     os.pwrite(descriptor, secrets.token_bytes(os.fstat(descriptor).st_size), 0)
     os.fsync(descriptor)

@@ -8,19 +8,23 @@ import fcntl
 import logging
 import os
 import secrets
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from libs.common import clock
 from services.audit.dayfile import DayFile, DayFileDamaged, read, replace, wipe_leftovers
+
+if TYPE_CHECKING:
+    from services.audit.blind import Blinder
 
 log = logging.getLogger(__name__)
 KEPT_DAYS = 90
@@ -37,7 +41,7 @@ class DayForgotten(Exception):
 
 
 def today_in_utc() -> int:
-    return int(time.time()) // 86_400
+    return int(clock.seconds()) // 86_400
 
 
 def hkdf(key: bytes, info: bytes) -> bytes:
@@ -53,6 +57,7 @@ class DayKey:
     origin: bytes
     _secret: bytes
     _ciphers: dict[UUID, AESGCM] = field(default_factory=dict)
+    blinders: dict[UUID, "Blinder"] = field(default_factory=dict)
 
     @classmethod
     def of(cls, day: int, secret: bytes) -> "DayKey":

@@ -22,7 +22,9 @@ Values = Sequence[str | None]
 Random = Callable[[int], bytes]
 NONCE_BYTES = 12
 PERSONAL = tuple(FIELDS.index(name) for name in ("actor", "address", "agent"))
-ACTOR, ADDRESS, OUTCOME = (FIELDS.index(name) for name in ("actor", "address", "outcome"))
+ACTOR, RESOURCE, ADDRESS, OUTCOME = (
+    FIELDS.index(name) for name in ("actor", "resource", "address", "outcome")
+)
 STREAM = "troth/audit/detail"
 _AAD = b"troth/audit/detail/v1"
 
@@ -79,9 +81,10 @@ class Opened:
     """An entry as its detail shows it. `hidden` when the person was forgotten."""
 
     def __init__(self, detail: Detail, personal: Personal | None) -> None:
+        self.detail, self.personal = detail, personal
         self.kind, self.hidden = detail.kind, detail.person is not None and personal is None
         self.values = list(detail.values)
-        self._secret, self._personal, self._closed = detail.secret, personal, detail.closed
+        self._secret, self._closed = detail.secret, detail.closed
         if personal is not None:
             for at, value in zip(PERSONAL, personal.values, strict=True):
                 self.values[at] = value
@@ -102,12 +105,32 @@ class Opened:
         """What opens each field that can still be opened."""
         found = dict(zip(FIELDS, salts(self._secret), strict=True))
         if self._closed is not None:
-            theirs = salts(self._personal.secret) if self._personal is not None else None
+            theirs = salts(self.personal.secret) if self.personal is not None else None
             for at in PERSONAL:
                 del found[FIELDS[at]]
                 if theirs is not None:
                     found[FIELDS[at]] = theirs[at]
         return found
+
+
+class Held(msgspec.Struct, array_like=True):
+    """An entry as a case keeps it: opened, because a case outlives the day and the person."""
+
+    detail: Detail
+    personal: Personal | None
+
+
+_held = msgspec.msgpack.Decoder(Held).decode
+
+
+def held(opened: Opened) -> bytes:
+    """What a case seals under its own key."""
+    return _encode(Held(opened.detail, opened.personal))
+
+
+def of_held(plain: bytes) -> Opened:
+    found = _held(plain)
+    return Opened(found.detail, found.personal)
 
 
 async def unseal(

@@ -29,6 +29,7 @@ from services.audit.announcing import Clock, until_full_hour
 from services.audit.completeness import completeness
 from services.audit.contract import CompletenessShown, ProducerShown
 from services.audit.contract.proof import CountDiffered, Counted, DigestSigned, ProducerSilent
+from services.audit.forget_ledger import missing_days
 from services.audit.signing import CheckpointSigner
 
 log = logging.getLogger(__name__)
@@ -47,9 +48,10 @@ KEEP = """
 insert into digests (number, from_at, to_at, complete, note, body) values (%s, %s, %s, %s, %s, %s)
 on conflict do nothing
 """
-FIRST_TAKEN = "select coalesce(min(at), now()) from taken"
+FIRST_TAKEN = "select coalesce(min(at), wall_clock()) from taken"
 _counted = msgspec.json.Decoder(list[dict[str, Any]]).decode
 Count = Callable[[], Awaitable[CompletenessShown]]
+Missing = Callable[[], Awaitable[Sequence[int]]]
 Connect = Callable[[], AbstractAsyncContextManager[psycopg.AsyncConnection[Any]]]
 
 
@@ -63,15 +65,18 @@ class Last(NamedTuple):
 
 
 class Digests:
-    """Made by the leading process; `connect` is a connection of `audit_signer`."""
+    """Made by the leading process; `connect` is a connection of `audit_signer`. None is complete
+    while details of a kept day are `missing`."""
 
     def __init__(
         self, service: Service, signer: CheckpointSigner, connect: Connect, origin: str,
         count: Count | None = None, caught_up_s: float = CAUGHT_UP_S,
+        missing: Missing | None = None,
     ) -> None:  # fmt: skip
         self._service, self._signer, self._connect = service, signer, connect
         self._origin, self._caught_up_s = origin, caught_up_s
         self._count = count or (lambda: completeness(service))
+        self._missing = missing or (lambda: missing_days(service))
 
     async def due(self, now: datetime) -> int | None:
         """Makes the digest up to the last full hour, unless it is there; its number.
@@ -84,7 +89,8 @@ class Digests:
             return None
         shown = await self._settled()
         producers = [_against(last.counted.get(p.producer), p) for p in shown.producers]
-        complete = shown.complete and all(p.complete for p in producers)
+        whole = not await self._missing()
+        complete = whole and shown.complete and all(p.complete for p in producers)
         body = msgspec.json.encode([p.model_dump() for p in producers]).decode()
         number = last.number + 1
         note = self._signer.sign(

@@ -19,6 +19,9 @@ _BY_NAME: dict[str, Category] = {
     "effect-began": "integration",
     "effect-ended": "integration",
     "egress-refused": "integration",
+    "call-tried": "integration",
+    "undo-began": "integration",
+    "undo-ended": "integration",
     "reader-stopped": "error",
     "event-skipped": "error",
     "gap-found": "error",
@@ -28,7 +31,23 @@ _BY_NAME: dict[str, Category] = {
     "checkpoint-refused": "error",
     "signing-resumed": "administration",
     "export-requested": "administration",
+    "siem-stream-created": "administration",
+    "siem-stream-changed": "administration",
+    "siem-stream-deleted": "administration",
+    "siem-secret-rotated": "administration",
+    "siem-entries-lost": "error",
+    "siem-delivered": "platform",
+    "siem-checked": "platform",
     "inventory-differed": "privacy",
+    "day-forgotten": "privacy",
+    "hold-placed": "privacy",
+    "hold-lifted": "privacy",
+    "forgetting-stopped": "error",
+    "detail-missing": "error",
+    "trail-read": "privacy",
+    "execution-opened": "privacy",
+    "call-opened": "privacy",
+    "file-opened": "privacy",
     "inventory-checked": "privacy",
     "checkpoint-signed": "platform",
     "digest-signed": "platform",
@@ -47,17 +66,36 @@ _COARSE: dict[Category, str] = {"workflow": "administration"}
 _FAILED = frozenset({"failed", "timed-out", "impossible", "undelivered", "stopped"})
 _REFUSED = frozenset({"refused", "unmatched"})
 _FAILURES = frozenset(
-    {"reader-stopped", "event-skipped", "gap-found", "producer-silent", "count-differed"}
-)
+    {"reader-stopped", "event-skipped", "gap-found", "producer-silent", "count-differed",
+     "siem-entries-lost", "forgetting-stopped", "detail-missing"}
+)  # fmt: skip
 # What carries the trail away: a checkpoint for it alone is made once an hour, and told nobody.
-_TRANSPORT = frozenset({"checkpoint-signed", "digest-signed", "delivery-ended"})
+_TRANSPORT = frozenset(
+    {
+        "checkpoint-signed",
+        "digest-signed",
+        "delivery-ended",
+        "siem-delivered",
+        "siem-checked",
+        "trail-read",
+    }
+)
+
+
+_LOOKS = frozenset({"opened", "read"})
+_OF_THE_API = frozenset({"access-refused", "api-usage-recorded"})
 
 
 class _Data(msgspec.Struct):
     outcome: Any = None
 
 
+class _Use(msgspec.Struct):
+    operation: str
+
+
 _outcome = msgspec.json.Decoder(_Data).decode
+_operation = msgspec.json.Decoder(_Use).decode
 
 
 def category_of(event_type: str) -> Category:
@@ -90,6 +128,18 @@ def kind_of(stream: str) -> str:
 
 
 def resource_of(stream: str) -> str:
-    """`wf_2` of `workflow-org_1-wf_2`; the organization when the stream is the organization's."""
-    _, organization, *key = stream.split("-", 2)
+    """`wf_2` of `workflow-org_1-wf_2`; the organization when the stream is the organization's.
+
+    A look's stream names its reader and hour behind the thing.
+    """
+    kind, organization, *key = stream.split("-", 2)
+    if kind in _LOOKS and key:
+        return key[0].partition("-")[0]
     return key[0] if key else organization
+
+
+def target_of(event_type: str, stream: str, data: bytes) -> str:
+    """What it was done to: the thing of its stream; of a use of the API, which operation."""
+    if event_type.partition(".event.")[2] in _OF_THE_API:
+        return _operation(data).operation
+    return resource_of(stream)

@@ -4,12 +4,14 @@ from faststream.nats import NatsRouter
 from faststream.nats.response import NatsResponse
 
 from libs.common.bus import CausedBy
+from libs.common.looks import Looks
 from services.audit.contract import SERVICE
 from services.audit.contract.proof import ExportTrail, FindExport, ReadExport
 from services.audit.exports import Exports
+from services.audit.looking import trail_read
 
 
-def router(exports: Exports) -> NatsRouter:
+def router(exports: Exports, looks: Looks) -> NatsRouter:
     r = NatsRouter()
 
     @r.subscriber(ExportTrail.type, queue=SERVICE)
@@ -22,6 +24,8 @@ def router(exports: Exports) -> NatsRouter:
 
     @r.subscriber(ReadExport.type, queue=SERVICE)
     async def read_export(query: ReadExport, meta: CausedBy) -> NatsResponse:
-        return await exports.read(query.operation_id, query.at, meta)
+        found = await exports.read(query.operation_id, query.at, meta)
+        trail_read(looks, "export", meta)
+        return found
 
     return r

@@ -21,7 +21,7 @@ select day, seq, sealed from details where day = any(:days) and seq = any(:seqs)
 
 
 class ExportText:
-    """`row` is that of an export."""
+    """`row` is that of an export, or of a live stream: whose, which trail, which format."""
 
     def __init__(
         self, service: Service, keys: DayKeys, people: People, signer: CheckpointSigner
@@ -33,18 +33,21 @@ class ExportText:
         async with self.service.database.work() as db:
             rows = stored.of_work(db)
             entries = await stored.entries(rows, row.trail, first, first + count)
-        opened = await self.opened(row, entries)
+        lines = await self.lines(row, entries)
         if row.format == "ocsf":
-            name = stored.trail_name(row.trail)
-            return b"".join(exporting.line(ocsf.event(name, e, opened.get(e.seq))) for e in entries)
-        lines = [
-            exporting.line(proving.entry_line(entry, opened.get(entry.seq))) for entry in entries
-        ]
+            return b"".join(lines)
         if first == row.first:
             lines.insert(0, exporting.line(self._header(row)))
         if first + count == row.first + row.count:
             lines.append(exporting.line(await self._footer(row)))
         return b"".join(lines)
+
+    async def lines(self, row: Any, entries: Sequence[stored.Entry]) -> list[bytes]:
+        """One for each entry, in the row's format."""
+        opened, name = await self.opened(row, entries), stored.trail_name(row.trail)
+        if row.format == "ocsf":
+            return [exporting.line(ocsf.event(name, e, opened.get(e.seq))) for e in entries]
+        return [exporting.line(proving.entry_line(e, opened.get(e.seq))) for e in entries]
 
     async def opened(self, row: Any, entries: Sequence[stored.Entry]) -> dict[int, Opened]:
         """By number; those that are forgotten are left out."""

@@ -28,6 +28,7 @@ from libs.common.errors import (
 from libs.common.eventstore import stream_of
 from libs.common.messages import Event, Meta
 from libs.common.service import Service
+from libs.common.sweeping import sql_sweep
 from services.audit import proving, stored
 from services.audit.announcing import Clock
 from services.audit.contract.proof import (
@@ -57,11 +58,24 @@ PART = """
 select start, first, count as entries, hash from export_parts where export = %s and start <= %s
 order by start desc limit 1
 """
-FORGET_PARTS = """
-delete from export_parts p using exports e where p.export = e.id
-  and e.ended_at < now() - interval '1 day'
-"""
-FORGET = "delete from exports where ended_at < now() - interval '1 day'"
+KEEP_DAYS = 1
+SWEEPS = (
+    sql_sweep(
+        "exports",
+        "delete from export_parts where (export, start) in (select p.export, p.start"
+        " from export_parts p join exports e on e.id = p.export"
+        " where e.ended_at < :before limit :bite)",
+        "select min(e.ended_at) from exports e join export_parts p on p.export = e.id",
+        KEEP_DAYS,
+    ),
+    sql_sweep(
+        "exports",
+        "delete from exports where id in (select e.id from exports e where e.ended_at < :before"
+        " and not exists (select 1 from export_parts p where p.export = e.id) limit :bite)",
+        "select min(ended_at) from exports",
+        KEEP_DAYS,
+    ),
+)
 
 
 class Exports:
@@ -151,7 +165,6 @@ class Exports:
             try:
                 if await self.turn():
                     continue
-                await self._forget()
             except (Unavailable, *LOST) as error:
                 log.warning("exports wait", extra={"cause": type(error).__name__})
             try:
@@ -226,13 +239,8 @@ class Exports:
         async with self._service.database.work() as db:
             await db.execute(
                 update(exports).where(exports.c.id == row.id)
-                .values(status=status, problem=problem, ended_at=text("now()"))
+                .values(status=status, problem=problem, ended_at=text("wall_clock()"))
             )  # fmt: skip
-
-    async def _forget(self) -> None:
-        async with self._service.database.work() as db:
-            await db.execute(text(FORGET_PARTS))
-            await db.execute(text(FORGET))
 
 
 def _shown(row: Any) -> OperationShown:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import nats.errors
 from nats.js.errors import APIError
 
+from libs.common import clock
 from libs.common.catalogue import CatalogueFound, FindCatalogue
 from libs.common.database import LOST, unavailable
 from libs.common.errors import DomainError, Unavailable
@@ -98,7 +99,7 @@ async def watch_inventory(service: Service, first_s: float = FIRST_S) -> None:
     await asyncio.sleep(first_s)
     while True:
         try:
-            if is_due(*await last_check(service), datetime.now(UTC)):
+            if is_due(*await last_check(service), clock.now()):
                 found, meta = await compare(service), Meta.system(SERVICE)
                 await service.store.execute(checks, STREAM, found, meta)
         except (DomainError, APIError, nats.errors.Error, TimeoutError, *LOST) as error:

@@ -1,10 +1,9 @@
 """Answers what is kept where, and whether that is so."""
 
-from datetime import UTC, datetime
-
 from faststream.nats import NatsRouter
 from faststream.nats.response import NatsResponse
 
+from libs.common import clock
 from libs.common.bus import CausedBy, reply
 from libs.common.process import VERSION
 from libs.common.service import Service
@@ -41,7 +40,7 @@ def router(service: Service, operator: OperatorSettings) -> NatsRouter:
         before = await service.answered_before(own)
         if before is not None:
             return before
-        found, at = await compare(service), datetime.now(UTC)
+        found, at = await compare(service), clock.now()
         return await service.decide(
             checks, STREAM, found, own, answer=lambda state, _: shown(state, at)
         )

@@ -33,7 +33,7 @@ async def known_before(
         if day < keys.oldest:
             known.add(event.id)
         elif event.organization in trails:
-            blinder = Blinder(keys.of(day), trails[event.organization])
+            blinder = Blinder.of(keys.of(day), trails[event.organization])
             blind = blinder.once("id", ids.public("evt", ids.uuid_of(event.id)))
             looked_for.append((event.sequence, day, blind))
     if looked_for:

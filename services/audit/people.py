@@ -1,7 +1,7 @@
 """Keys of people: what tells of a person is sealed once more under a key that dies with them."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from libs.common.grants import Purpose
 from libs.common.keys import FetchById
@@ -10,6 +10,7 @@ from libs.common.privacy import KEEP_S, MISSED_S, DataKey, Forgotten, KeyRing, u
 
 PURPOSE: Purpose = "audit"
 PERSON = "per_"
+Destroyed = Callable[[str], Awaitable[bool]]
 
 
 def is_person(actor: str) -> bool:
@@ -20,10 +21,13 @@ class People:
     """Finds a person's key by the person, to seal, and by its own id, to open.
 
     A detail names the key and not the person: when the key is gone nobody can tell whose it was.
+    What the ledger calls `destroyed` stays so, also when a restored key store has it again.
     """
 
-    def __init__(self, ring: KeyRing, kek: bytes, fetch: FetchById) -> None:
-        self._ring, self._kek, self._fetch = ring, kek, fetch
+    def __init__(
+        self, ring: KeyRing, kek: bytes, fetch: FetchById, destroyed: Destroyed | None = None
+    ) -> None:
+        self._ring, self._kek, self._fetch, self._destroyed = ring, kek, fetch, destroyed
         self._by_id: Kept[str, DataKey | None] = Kept(
             lambda key: KEEP_S if key is not None else MISSED_S
         )
@@ -45,7 +49,7 @@ class People:
 
     async def _asked(self, kid: str) -> DataKey | None:
         found = await self._fetch(kid)
-        if found is None:
+        if found is None or (self._destroyed is not None and await self._destroyed(kid)):
             return None
         owner, key = found
         return DataKey(owner, PURPOSE, key.kid, unwrap(self._kek, key.kid, key.wrapped))

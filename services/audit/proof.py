@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+from libs.common.looks import Looks
 from libs.common.service import Service
 from libs.common.settings import secrets_of
 from libs.trail.notes import signer_name
@@ -16,7 +17,7 @@ from services.audit.announcing import Announcer, Clock, keep_signing, wall_clock
 from services.audit.contract import SERVICE
 from services.audit.daykeys import DayKeys
 from services.audit.digests import Digests, keep_digests
-from services.audit.exports import Exports
+from services.audit.exports import SWEEPS, Exports
 from services.audit.memory import Memory
 from services.audit.people import People
 from services.audit.settings import AuditSettings
@@ -55,7 +56,7 @@ def as_signer(service: Service) -> Connect:
 
 
 def add_proof(
-    service: Service, keys: DayKeys, people: People, settings: AuditSettings,
+    service: Service, keys: DayKeys, people: People, settings: AuditSettings, looks: Looks,
     clock: Clock = wall_clock,
 ) -> Proof:  # fmt: skip
     """Adds handlers, and what the leading process does."""
@@ -68,8 +69,8 @@ def add_proof(
         signer, Announcer(service, signer), Digests(service, signer, connect, origin),
         Exports(service, keys, people, signer, clock),
     )  # fmt: skip
-    service.include(proof_handlers.router(service, keys, people, signer, clock))
-    service.include(export_handlers.router(proof.exports))
+    service.include(proof_handlers.router(service, keys, people, signer, clock, looks))
+    service.include(export_handlers.router(proof.exports, looks))
 
     async def sign() -> None:
         await keep_signing(signer, proof.announcer, clock, settings.audit_checkpoint_s)
@@ -78,4 +79,5 @@ def add_proof(
         await keep_digests(proof.digests, clock)
 
     service.lead += [sign, digest, proof.exports.run]
+    service.sweeps += SWEEPS
     return proof

@@ -7,6 +7,7 @@ from libs.common import ids
 from libs.common.bus import CausedBy, reply
 from libs.common.errors import NotFound
 from libs.common.eventstore import stream_of
+from libs.common.looks import Looks
 from libs.common.pages import page_in_memory
 from libs.common.service import Service
 from services.audit import proving
@@ -27,13 +28,15 @@ from services.audit.contract.proof import (
 )
 from services.audit.daykeys import DayKeys
 from services.audit.exports import NOTED
+from services.audit.looking import trail_read
 from services.audit.people import People
 from services.audit.signing import CheckpointSigner
 
 
 def router(
-    service: Service, keys: DayKeys, people: People, signer: CheckpointSigner, clock: Clock
-) -> NatsRouter:
+    service: Service, keys: DayKeys, people: People, signer: CheckpointSigner, clock: Clock,
+    looks: Looks,
+) -> NatsRouter:  # fmt: skip
     r = NatsRouter()
 
     @r.subscriber(FindCheckpoint.type, queue=SERVICE)
@@ -50,7 +53,9 @@ def router(
 
     @r.subscriber(FindProof.type, queue=SERVICE)
     async def find_proof(query: FindProof, meta: CausedBy) -> NatsResponse:
-        return reply(await proving.find_proof(service, keys, people, meta, query))
+        found = await proving.find_proof(service, keys, people, meta, query)
+        trail_read(looks, "proof", meta)
+        return reply(found)
 
     @r.subscriber(FindTile.type, queue=SERVICE)
     async def find_tile(query: FindTile, meta: CausedBy) -> NatsResponse:

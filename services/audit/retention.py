@@ -20,6 +20,22 @@ RULES = (
         files=("keys/audit-days", "keys-second/audit-days"),
     ),
     Retention(
+        "forgotten", None, "what was forgotten and when, its receipts, counts without small groups",
+        Purpose.TRAIL, Basis.LEGAL_OBLIGATION,
+        tables=("forget_ledger", "forgotten_days", "detail_days", "receipts"),
+        events=("day-forgotten", "forgetting-stopped", "detail-missing"),
+    ),
+    Retention(
+        "holds", None, "that entries are or were kept for a case: why, which, and until when",
+        Purpose.TRAIL, Basis.LEGAL_OBLIGATION, tables=("holds",),
+        events=("hold-placed", "hold-lifted"), keys=("installation",),
+    ),
+    Retention(
+        "cases", None, "entries that a case needs, under its own key, until it is lifted or over",
+        Purpose.SECURITY, Basis.LEGAL_OBLIGATION, tables=("hold_entries", "hold_marks"),
+        files=("keys/audit-holds", "keys-second/audit-holds"), keys=("hold",),
+    ),
+    Retention(
         "proofs", None, "checkpoints and digests: what was signed stays provable for ever",
         Purpose.TRAIL, Basis.LEGITIMATE_INTEREST, tables=("checkpoints", "digests"),
         events=(
@@ -33,7 +49,16 @@ RULES = (
     ),
     Retention(
         "taken-away", None, "which parts of the trail somebody has taken away, and when",
-        Purpose.TRAIL, Basis.LEGITIMATE_INTEREST, events=("export-requested",),
+        Purpose.TRAIL, Basis.LEGITIMATE_INTEREST, events=("export-requested", "trail-read"),
+    ),
+    Retention(
+        "siem", None, "where the trail is carried live, how far, and what became of it",
+        Purpose.TRAIL, Basis.CONTRACT, tables=("siem_streams", "siem_secrets"),
+        keys=("audit", "installation"),
+        events=(
+            "siem-stream-created", "siem-stream-changed", "siem-stream-deleted",
+            "siem-secret-rotated", "siem-delivered", "siem-checked", "siem-entries-lost",
+        ),
     ),
     Retention(
         "gaps", None, "numbers that were missing, and since when they are there",

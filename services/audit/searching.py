@@ -3,30 +3,31 @@
 The index says which rows may fit; what is shown was opened, and every filter holds on it.
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common import clock
 from libs.common.lists import place_of
 from libs.common.pages import Page, page_of
 from libs.trail.canonical import day_of
-from services.audit.blind import Blinder
+from services.audit.blind import NO_SLOT, SLOT_S, Blinder
 from services.audit.contract import EntryShown, FindEntries
-from services.audit.daykeys import DayKeys
+from services.audit.daykeys import DayForgotten, DayKeys
 from services.audit.detail import Opened, unseal
 from services.audit.domain import category_of
 from services.audit.people import People, is_person
+from services.audit.probing import Probes
 
-# The first of these that is asked for leads to the rows, for it is in the fewest of them.
-LEADING = ("id", "resource", "address", "actor", "outcome", "type")
-DAYS_AT_FIRST, DAYS_FACTOR = 1, 4
-ROWS_MIN = 64
-LAST_SEQ = 2**62
+DAYS_AT_FIRST, DAYS_FACTOR = 1, 10
+ROWS_MIN, ROWS_MAX = 64, 1024
+DAY_S = 86_400
 OWN = "select trail from trails where org = current_setting('app.org', true)"
 KINDS = "select type from event_types"
 
@@ -43,18 +44,31 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What an entry must be; None where anything fits. `types` are whole names."""
+    """What an entry must be; None where anything fits. `types` are whole names, `days` the first
+    and the last day on which it was entered."""
 
     values: Mapping[str, frozenset[str]]
     from_at: datetime | None = None
     to_at: datetime | None = None
+    days: tuple[int, int] | None = None
 
-    def fits(self, entry: EntryShown) -> bool:
-        if self.from_at is not None and entry.occurred_at < self.from_at:
+    def fits(self, entry: Opened) -> bool:
+        """Before it is shown, for a search opens more than it shows."""
+        time = datetime.fromisoformat(entry["time"] or "")
+        if self.from_at is not None and time < self.from_at:
             return False
-        if self.to_at is not None and entry.occurred_at >= self.to_at:
+        if self.to_at is not None and time >= self.to_at:
             return False
-        return all(getattr(entry, name) in values for name, values in self.values.items())
+        return all(entry[name] in values for name, values in self.values.items())
+
+    def slots(self, day: int) -> list[str] | None:
+        """The stretches of ten minutes that are asked for of a day; None for all of it."""
+        first, last = day * DAY_S, (day + 1) * DAY_S
+        begin = first if self.from_at is None else max(first, int(self.from_at.timestamp()))
+        end = last if self.to_at is None else min(last, ceil(self.to_at.timestamp()))
+        if (begin, end) == (first, last):
+            return None
+        return [str(n) for n in range((begin - first) // SLOT_S, -((first - end) // SLOT_S))]
 
 
 class Search:
@@ -70,15 +84,24 @@ class Search:
         self, wanted: Wanted, limit: int, place: tuple[int, int] | None = None
     ) -> list[Found]:
         """Up to `limit` entries behind a place (day and number), in the order of both."""
-        self._keys.refresh()
         trail = (await self._connection.execute(text(OWN))).scalar_one_or_none()
         if trail is None or any(not values for values in wanted.values.values()):
             return []
+        while True:
+            self._keys.refresh()
+            try:
+                return await self._find(trail, wanted, limit, place)
+            except DayForgotten:
+                continue  # just now: the next look is among the days that are kept
+
+    async def _find(
+        self, trail: UUID, wanted: Wanted, limit: int, place: tuple[int, int] | None
+    ) -> list[Found]:
         found: list[Found] = []
         async for row in self._candidates(trail, wanted, limit, place):
             opened = await unseal(row.sealed, self._keys.of(row.day), trail, row.seq, self._people)
-            if opened is not None and wanted.fits(entry := shown(opened)):
-                found.append(Found(row.day, row.seq, opened, entry))
+            if opened is not None and wanted.fits(opened):
+                found.append(Found(row.day, row.seq, opened, shown(opened)))
                 if len(found) == limit:
                     break
         return found
@@ -88,28 +111,30 @@ class Search:
     ) -> AsyncIterator[Any]:
         """Rows that the index gives, a few days at first and ever more at once."""
         days = await self._days(wanted, place)
-        indexes = await self._indexes(trail, wanted.values, days)
+        indexes = await self._indexes(trail, wanted, days)
+        probes = Probes(self._connection, trail, indexes, ascending=self._ascending)
         at, size, rows_max = 0, DAYS_AT_FIRST, max(ROWS_MIN, limit)
         while at < len(days):
-            some = days[at : at + size]
-            rows = await self._rows(trail, some, indexes, place, rows_max)
+            some = probes.alike(days[at : at + size])
+            rows = await probes.rows(some, place, rows_max)
             for row in rows:
                 yield row
             if len(rows) == rows_max:
                 place = rows[-1].day, rows[-1].seq
-                at = days.index(place[0])
+                at, rows_max = days.index(place[0]), min(rows_max * 2, ROWS_MAX)
             else:
-                at, size = at + size, size * DAYS_FACTOR
+                at, size = at + len(some), size * DAYS_FACTOR
 
     async def _days(self, wanted: Wanted, place: tuple[int, int] | None) -> list[int]:
         """Kept days on which it may have been entered: an event's own day, or, when its clock was
         ahead, the day on which it came."""
-        now = (await self._connection.execute(text("select now()"))).scalar_one()
-        first, last = self._keys.oldest, day_of(now)
+        first, last = self._keys.oldest, day_of(clock.now())
         if wanted.from_at is not None:
             first = max(first, min(day_of(wanted.from_at), last) - 1)
         if wanted.to_at is not None:
             last = min(last, day_of(wanted.to_at))
+        if wanted.days is not None:
+            first, last = max(first, wanted.days[0]), min(last, wanted.days[1])
         if place is not None:
             first, last = (max(first, place[0]), last) if self._ascending else (
                 first, min(last, place[0])
@@ -118,68 +143,25 @@ class Search:
         return days if self._ascending else days[::-1]
 
     async def _indexes(
-        self, trail: UUID, values: Mapping[str, frozenset[str]], days: Sequence[int]
+        self, trail: UUID, wanted: Wanted, days: Sequence[int]
     ) -> dict[str, dict[int, list[int]]]:
         """Per column and day the blind indexes of what is wanted."""
+        values = wanted.values
         persons = await self._people.of(filter(is_person, values.get("actor", ())))
-        found: dict[str, dict[int, list[int]]] = {name: {} for name in LEADING if name in values}
+        found: dict[str, dict[int, list[int]]] = {name: {} for name in values}
         for day in days:
-            blinder = Blinder(self._keys.of(day), trail)
-            for name in found:
+            blinder = Blinder.of(self._keys.of(day), trail)
+            for name in values:
                 found[name][day] = [
                     blinder.person(value, key)
                     if name == "actor" and (key := persons.get(value)) is not None
                     else blinder.once(name, value)
                     for value in values[name]
                 ]
+            if (slots := wanted.slots(day)) is not None:
+                blinds = [blinder.word("slot", slot) for slot in slots]
+                found.setdefault("slot", {})[day] = [*blinds, NO_SLOT]
         return found
-
-    async def _rows(
-        self, trail: UUID, days: Sequence[int], indexes: Mapping[str, Mapping[int, list[int]]],
-        place: tuple[int, int] | None, limit: int,
-    ) -> Sequence[Any]:  # fmt: skip
-        statement, names = _statement(list(indexes), ascending=self._ascending)
-        probes = list(_probes(days, next(iter(indexes.values()), None), place, self._ascending))
-        values: dict[str, Any] = {
-            "days": [day for day, _, _ in probes], "blinds": [blind for _, blind, _ in probes],
-            "bounds": [bound for _, _, bound in probes], "limit": limit,
-        } | ({} if indexes else {"trail": trail})  # fmt: skip
-        for name in names:
-            values[name] = [blind for day in days for blind in indexes[name][day]]
-        return (await self._connection.execute(text(statement), values)).all()
-
-
-def _probes(
-    days: Sequence[int], leading: Mapping[int, list[int]] | None, place: tuple[int, int] | None,
-    ascending: bool,
-) -> Iterator[tuple[int, int, int]]:  # fmt: skip
-    """Day, blind index and the number behind which to begin there."""
-    for day in days:
-        bound = -1 if ascending else LAST_SEQ
-        if place is not None and day == place[0]:
-            bound = place[1]
-        for blind in leading[day] if leading is not None else (0,):
-            yield day, blind, bound
-
-
-def _statement(columns: Sequence[str], *, ascending: bool) -> tuple[str, list[str]]:
-    """One probe of an index per day and value; the other columns are compared on the way.
-
-    The planner has no statistics of these columns, so one index only fits what is asked: that of
-    the leading column, or the trail's own. `+ 0` keeps it from the others.
-    """
-    others = list(columns[1:])
-    order, beyond = ("asc", ">") if ascending else ("desc", "<")
-    where = f" and d.{columns[0]} = w.blind" if columns else " and d.trail = :trail"
-    where += "".join(f" and d.{name} + 0 = any(cast(:{name} as bigint[]))" for name in others)
-    return (
-        "select f.day, f.seq, f.sealed from unnest(cast(:days as bigint[]),"
-        " cast(:blinds as bigint[]), cast(:bounds as bigint[])) as w(day, blind, bound)"
-        " cross join lateral (select d.day, d.seq, d.sealed from details d where d.day = w.day"
-        f" and d.seq {beyond} w.bound{where}"
-        f" order by d.seq {order} limit :limit) f"
-        f" order by f.day {order}, f.seq {order} limit :limit"
-    ), others
 
 
 def shown(opened: Opened) -> EntryShown:
@@ -198,7 +180,7 @@ async def find_entries(
     connection: AsyncConnection, keys: DayKeys, people: People, query: FindEntries
 ) -> Page[EntryShown]:
     """A page of the entries of the organization that the connection is for."""
-    wanted = Wanted(await _values(connection, query), query.from_at, query.to_at)
+    wanted = Wanted(await values_of(connection, query), query.from_at, query.to_at)
     place = place_of(query.after, (int, int)) if query.after is not None else None
     search = Search(connection, keys, people, ascending=query.order == "asc")
     at = (int(place[0]), int(place[1])) if place is not None else None
@@ -215,7 +197,7 @@ async def find_entry(
     return found[0] if found else None
 
 
-async def _values(connection: AsyncConnection, query: FindEntries) -> dict[str, frozenset[str]]:
+async def values_of(connection: AsyncConnection, query: FindEntries) -> dict[str, frozenset[str]]:
     """What is asked for, by column; patterns and categories become the names of types."""
     values: dict[str, frozenset[str]] = {
         name: frozenset(given)

@@ -20,12 +20,26 @@ class AuditSettings(OperatorSettings):
     of the trail, a copy of them keeps what was to be forgotten. `audit_signing_key` is the file of
     the key that signs checkpoints, `audit_origin` the name of the installation in them, and
     `audit_checkpoint_s` how long a trail waits for its next one.
+
+    Live streams to a SIEM: `egress_allow` names host:port pairs that the operator allows, with
+    commas between; entries are gathered for `siem_gather_s`; what failed is tried again after
+    `siem_retry_s`, doubled each time up to `siem_retry_max_s`.
     """
 
     audit_keys: str | None = None
     audit_signing_key: str | None = None
     audit_origin: str = Field(default="troth", pattern=r"^[a-z0-9][a-z0-9.-]{0,99}$")
     audit_checkpoint_s: float = Field(default=60.0, gt=0, le=3600)
+    egress_allow: str = ""
+    siem_gather_s: float = Field(default=1.0, gt=0, le=60)
+    siem_sweep_s: float = Field(default=10.0, gt=0, le=600)
+    siem_timeout_s: float = Field(default=15.0, gt=0, le=60)
+    siem_retry_s: float = Field(default=1.0, gt=0)
+    siem_retry_max_s: float = Field(default=300.0, gt=0)
+
+    @property
+    def allowed_pairs(self) -> list[str]:
+        return [pair.strip() for pair in self.egress_allow.split(",") if pair.strip()]
 
     @property
     def key_places(self) -> tuple[Path, Path]:

@@ -3,6 +3,7 @@
 Nothing here believes a row: numbers that are missing or too short are told as Missing.
 """
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -26,6 +27,7 @@ order by first
 """
 _LEAVES = _BATCHES.format(columns="leaves")
 _CLASSES = _BATCHES.format(columns="classes")
+_DAYS = _BATCHES.format(columns="days, classes")
 _ENTRIES = _BATCHES.format(columns="leaves, bodies, days, classes")
 _NODES = """
 select idx, hash from audit_tree where trail = %s and level = %s and idx >= %s and idx < %s
@@ -85,6 +87,29 @@ async def classes(rows: Rows, trail: UUID, start: int, end: int) -> set[str]:
         for at, count, codes in batches
         for n, _ in _within(at, count, start, end)
     }  # fmt: skip
+
+
+async def count(rows: Rows, trail: UUID, start: int, end: int, without: frozenset[str]) -> int:
+    """How many entries of [start, end) are of none of these classes."""
+    batches = await _batches(_CLASSES, rows, trail, start, end)
+    return sum(
+        _class(trail, codes, n) not in without
+        for at, count, codes in batches
+        for n, _ in _within(at, count, start, end)
+    )  # fmt: skip
+
+
+async def classes_of_day(
+    rows: Rows, trail: UUID, start: int, end: int, day: int
+) -> Counter[str]:  # fmt: skip
+    """How many entries of [start, end) are of this day, by class."""
+    found: Counter[str] = Counter()
+    wanted = day.to_bytes(DAY_BYTES, "big")
+    for at, count, days, codes in await _batches(_DAYS, rows, trail, start, end):
+        for n, _ in _within(at, count, start, end):
+            if days[n * DAY_BYTES : (n + 1) * DAY_BYTES] == wanted:
+                found[_class(trail, codes, n)] += 1
+    return found
 
 
 async def hashes(rows: Rows, trail: UUID, level: int, start: int, end: int) -> list[bytes]:

@@ -8,8 +8,10 @@ from libs.common.eventstore import append_within, stream_of
 from libs.common.messages import Meta, Recorded
 from libs.common.readers import Projection
 from services.audit.contract import PRODUCERS, SERVICE, GapClosed, GapFound
+from services.audit.forget_ledger import note_keys
 from services.audit.tables import READER
 from services.audit.writing import Writer
+from services.identity import contract as identity
 
 
 def trail_of(producer: str) -> Projection:
@@ -47,5 +49,7 @@ def enter_with(writer: Writer, readers: Sequence[Projection]) -> None:
             connection: AsyncConnection, events: Sequence[Recorded], producer: str = producer
         ) -> None:
             await writer.enter(connection, producer, events)
+            if producer == identity.SERVICE:
+                await note_keys(connection, events)
 
         reader.whole(take)

@@ -72,6 +72,7 @@ audit_detail = Table(
     column("id", BlindIndex), column("type", BlindIndex), column("actor", BlindIndex),
     column("resource", BlindIndex), column("address", BlindIndex | None),
     column("outcome", BlindIndex),
+    column("slot", BlindIndex, server_default="0"),  # its index is made by a migration
     Index("audit_detail_by_id", "id"), Index("audit_detail_by_type", "type", "seq"),
     Index("audit_detail_by_actor", "actor", "seq"),
     Index("audit_detail_by_resource", "resource", "seq"),
@@ -93,7 +94,7 @@ taken = Table(
     "taken", metadata,
     column("producer", Word, primary_key=True), column("incarnation", Count, primary_key=True),
     column("last", Count, primary_key=True), column("first", Count), column("entered", Count),
-    column("at", Moment, server_default=text("now()")),
+    column("at", Moment, server_default=text("wall_clock()")),
     info={"rights": "insert"},
 )  # fmt: skip
 gaps = Table(

@@ -28,7 +28,7 @@ KEYS_WITHIN_S = 3.0
 Raw = psycopg.AsyncConnection[Any]
 
 BEGIN = b"""
-with r as (select incarnation, floor(extract(epoch from now()) / 86400)::bigint as today
+with r as (select incarnation, floor(extract(epoch from wall_clock()) / 86400)::bigint as today
   from readers where name = %(reader)s for update)
 select r.incarnation, r.today,
   (select array_agg(array[t.first, t.last]) from taken t where t.producer = %(producer)s

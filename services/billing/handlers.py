@@ -1,12 +1,13 @@
 """Answers what others ask of billing."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import datetime
 
 from faststream.nats import NatsRouter
 from faststream.nats.response import NatsResponse
 from sqlalchemy import RowMapping
 
+from libs.common import clock
 from libs.common.bus import CausedBy, reply
 from libs.common.messages import Meta
 from libs.common.pages import page_in_memory
@@ -45,7 +46,7 @@ def router(service: Service) -> NatsRouter:
     async def change_plan(command: ChangePlan, meta: CausedBy) -> NatsResponse:
         organization = command.organization or meta.organization
         meta = meta.model_copy(update={"organization": organization})
-        change = Change(command.plan, datetime.now(UTC))
+        change = Change(command.plan, clock.now())
         return await service.decide(
             account, account_stream(organization), change, meta,
             answer=lambda state, _: plan_shown(organization, state),

@@ -10,8 +10,11 @@ RULES = (
         events=("account-opened", "entitlements-set", "plan-changed", "usage-alarm-raised"),
     ),
     Retention(
-        "usage", None, "started executions per day, workflow and kind: what was billed",
+        "usage", None,
+        "started executions per day, workflow and kind, what was billed: as many whole calendar"
+        " years as the law of a country says (`TROTH_BILLING_JURISDICTION`)",
         Purpose.BILLING, Basis.LEGAL_OBLIGATION, tables=("usage", "used"),
+        by="its sweep, with the years of `services/billing/jurisdictions.json`",
         events=("period-closed",),
     ),
 )  # fmt: skip

@@ -16,6 +16,7 @@ from services.executor.contract import ExecutionStarted
 from services.identity.contract import OrganizationFounded
 
 founding = Projection("founding", producer="identity")
+# Its version stays: the executor's log forgets by plan, and what was billed is kept for years.
 metering = Projection("metering", producer="executor", tables=[usage, used])
 METER = """
 with came as materialized (

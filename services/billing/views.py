@@ -23,6 +23,7 @@ from sqlalchemy import (
 )  # fmt: skip
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common import clock
 from libs.common.fields import Count, Day, Moment, OrganizationId, Word, WorkflowId
 from libs.common.messages import Recorded
 from libs.common.pages import Page, page_of, seek
@@ -165,7 +166,7 @@ async def find_alarming(connection: AsyncConnection) -> list[Metered]:
 
 async def find_ended(connection: AsyncConnection, grace: timedelta) -> list[Metered]:
     """Accounts whose period ended more than `grace` ago."""
-    return await _metered(connection, accounts.c.period_ends_at < func.now() - grace)
+    return await _metered(connection, accounts.c.period_ends_at < clock.now() - grace)
 
 
 async def _metered(connection: AsyncConnection, where: ColumnElement[bool]) -> list[Metered]:

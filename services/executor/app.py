@@ -17,11 +17,15 @@ from libs.common.service import Service
 from libs.common.settings import Settings
 from libs.common.streams import subject_of
 from services.executor import (
+    arrivals,
     arriving,
     emitting,
     file_collector,
     forgetting,
     handlers,
+    history,
+    loose,
+    operation_sweep,
     signals,
     subscribers,
     views,
@@ -79,14 +83,11 @@ def build(settings: Settings, fetch_key: Fetch | None = None) -> Executor:
     for reader in service.readers:
         reader.on_moved = distributor.wake
 
-    async def forget() -> None:
-        await forgetting.run(engine)
-
-    async def collect() -> None:
-        await file_collector.run(store)
-
-    service.lead += [
-        distributor.distribute, distributor.forget_arrivals, operations.run, forget, collect,
+    service.lead += [distributor.distribute, operations.run]
+    service.sweeps += [
+        *arrivals.SWEEPS, operation_sweep.sweep(operations), history.sweep(engine),
+        forgetting.sweep(engine), *loose.sweeps(engine),
+        *file_collector.sweeps(store),
     ]  # fmt: skip
 
     async def take_work() -> None:
@@ -106,7 +107,7 @@ def build(settings: Settings, fetch_key: Fetch | None = None) -> Executor:
 
     service.background += [
         bell.run, engine.committer.run, engine.leases.claim_for_ever, engine.keep_leases, take_work,
-        lambda: listen(engine),
+        engine.looks.run,        lambda: listen(engine),
     ]  # fmt: skip
     return service
 

@@ -4,11 +4,12 @@ They are no view: rows are kept for a time, and each says itself (`fresh_at`) wh
 with. What deals with them is `distributing.py`.
 """
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from sqlalchemy import Index, Table, text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common.database import Database
 from libs.common.envelope import public_event
 from libs.common.fields import (
     Count,
@@ -25,6 +26,7 @@ from libs.common.fields import (
     indirect,
 )
 from libs.common.messages import EVENTS, Recorded
+from libs.common.sweeping import BITE, Sweep, never_overdue, sql_sweep
 from libs.common.tables import column
 from services.executor.contract import CustomEventEmitted
 from services.executor.tables import metadata
@@ -33,7 +35,7 @@ KEEP_DAYS = 30
 KEEP_OF_A_TYPE = 10_000
 CUSTOM_SOURCE = "/v1/events"
 Owner = Annotated[str, indirect("a workflow or an execution")]
-CLOCK = text("clock_timestamp()")
+CLOCK = text("wall_clock()")
 
 # `event` is the CloudEvent as customers see it; the data of a customer's own one stays sealed in
 # the log, in `stream`. `workflow` and `depth` are of the execution that it is about.
@@ -80,7 +82,7 @@ select r.id, r.org, r.type, r.at, r.event, r.stream,
 from json_to_recordset(cast(:rows as json)) as r(id text, org text, type text, at timestamptz,
   event json, stream text, depth int, execution text)
 left join executions x on x.execution = r.execution
-where r.at > now() - interval '{KEEP_DAYS} days'
+where r.at > wall_clock() - interval '{KEEP_DAYS} days'
 on conflict (id) do nothing
 """)
 
@@ -136,20 +138,32 @@ def is_custom(recorded: Recorded) -> bool:
     return recorded.type == CustomEventEmitted.type
 
 
-PRUNE = text(f"""
-delete from arrivals where id in (select id from arrivals
-  where at < now() - interval '{KEEP_DAYS} days' and fresh_at is null limit 5000)
-""")
 MANY = text("select org, type from arrivals group by org, type having count(*) > :max")
 ONLY_NEWEST = text("""
-delete from arrivals where org = :org and type = :type and fresh_at is null and arrived_at <
-  (select arrived_at from arrivals where org = :org and type = :type
-   order by arrived_at desc offset :max limit 1)
+delete from arrivals where id in (
+  select id from arrivals where org = :org and type = :type and fresh_at is null and arrived_at <
+    (select arrived_at from arrivals where org = :org and type = :type
+     order by arrived_at desc offset :max limit 1) limit :bite)
 """)
 
 
-async def prune(db: AsyncConnection) -> int:
-    """Forgets what is too old or too much; how many rows went by age."""
-    for of in (await db.execute(MANY, {"max": KEEP_OF_A_TYPE})).all():
-        await db.execute(ONLY_NEWEST, {"org": of.org, "type": of.type, "max": KEEP_OF_A_TYPE})
-    return (await db.execute(PRUNE)).rowcount
+async def only_newest(database: Database, at: datetime) -> int:
+    """A bite of what is more than is kept of a type."""
+    async with database.work() as db:
+        for of in (await db.execute(MANY, {"max": KEEP_OF_A_TYPE})).all():
+            more = {"org": of.org, "type": of.type, "max": KEEP_OF_A_TYPE, "bite": BITE}
+            if gone := (await db.execute(ONLY_NEWEST, more)).rowcount:
+                return gone
+    return 0
+
+
+SWEEPS = (
+    sql_sweep(
+        "arrivals",
+        "delete from arrivals where id in (select id from arrivals"
+        " where at < :before and fresh_at is null limit :bite)",
+        "select at from arrivals where at < :before and fresh_at is null order by at limit 1",
+        KEEP_DAYS,
+    ),
+    Sweep("arrivals", only_newest, never_overdue),
+)

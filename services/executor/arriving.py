@@ -7,14 +7,14 @@ services' events and customers' own are few, and all of them are kept for their 
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common import ids
+from libs.common import clock, ids
 from libs.common.messages import EVENTS, Recorded
 from libs.common.readers import Projection
 from services.billing import contract as billing
@@ -52,7 +52,7 @@ where exists (select 1 from listeners l where l.org = e.org and l.type = e.patte
 LISTEN = text("""
 insert into listeners (owner, place, org, kind, type, version, since, fresh_at)
 select r.owner, r.place, r.org, r.kind, r.type, r.version, r.since,
-  case when r.kind <> 'awaits' then clock_timestamp() end
+  case when r.kind <> 'awaits' then wall_clock() end
 from json_to_recordset(cast(:rows as json)) as r(owner text, place text, org text, kind text,
   type text, version bigint, since timestamptz)
 on conflict (owner, place) do update set version = excluded.version,
@@ -91,7 +91,7 @@ async def keep_own(db: AsyncConnection, events: Sequence[Recorded]) -> None:
     """After the view of executions took the same events; rebuilding that view does no harm."""
     await db.execute(text(f"select pg_advisory_xact_lock_shared({LOCK})"))
     await _follow_waits(db, events)
-    oldest = datetime.now(UTC) - timedelta(days=KEEP_DAYS)
+    oldest = clock.now() - timedelta(days=KEEP_DAYS)
     mine = [e for e in events if e.time > oldest and is_public(e)]
     wanted = await _wanted(db, {(e.organization, e.type) for e in mine})
     rows = [row_of(e) for e in mine if (e.organization, e.type) in wanted]
@@ -145,7 +145,7 @@ async def _follow_waits(db: AsyncConnection, events: Sequence[Recorded]) -> None
 
 
 async def keep_foreign(db: AsyncConnection, events: Sequence[Recorded]) -> None:
-    oldest = datetime.now(UTC) - timedelta(days=KEEP_DAYS)
+    oldest = clock.now() - timedelta(days=KEEP_DAYS)
     await _insert(db, [row_of(e) for e in events if e.time > oldest])
 
 
@@ -188,7 +188,7 @@ async def _publish(db: AsyncConnection, recorded: Recorded) -> None:
     await db.execute(DROP_TRIGGERS, {"workflow": event.workflow_id, "left": left})
     if rows:
         await db.execute(LISTEN, {"rows": _rows(rows)})
-    if own and datetime.now(UTC) - since < LOOK_BACK:
+    if own and clock.now() - since < LOOK_BACK:
         await _look_back(db, recorded.organization, own, since)
 
 

@@ -60,6 +60,7 @@ approvals = Table(
     column("ended_at", Moment | None),
     Index("approvals_newest", "org", "requested_at", "approval"),
     Index("approvals_pending", "execution", postgresql_where=text("status = 'pending'")),
+    Index("approvals_of_execution", "execution"),
 )
 # An execution that asked somebody has at least these before its end: start, question, wait.
 BEFORE_THE_END = 3

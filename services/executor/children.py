@@ -60,7 +60,7 @@ class Children:
             input_bytes=len(str(given)), labels=dict(found.document.labels),
         )  # fmt: skip
         meta = Meta.system("executor", run.org, request_id=run.meta.request_id,
-                           traceparent=run.meta.traceparent)  # fmt: skip
+                           origin=run.meta.origin, traceparent=run.meta.traceparent)  # fmt: skip
         allowed = await self._engine.limits.executions_per_month(run.org)
         done = await self._engine.commit(Decision(
             stream, child, run.org, rows(stream, 1, [started], meta), "keep",
@@ -120,8 +120,10 @@ class Children:
             decided = execution.decide(Reverse(run.id), state)
             if not decided:
                 return "none" if state.was is None else outcome_of(state.was)
-            meta = Meta.system("executor", run.org, request_id=run.meta.request_id,
-                               traceparent=run.meta.traceparent)  # fmt: skip
+            meta = Meta.system(
+                "executor", run.org, request_id=run.meta.request_id, origin=run.meta.origin,
+                traceparent=run.meta.traceparent,
+            )  # fmt: skip
             done = await self._engine.commit(Decision(
                 stream, child, run.org, rows(stream, len(events) + 1, decided, meta), "keep"
             ))  # fmt: skip

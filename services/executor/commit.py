@@ -255,7 +255,8 @@ def _cancel(decision: Decision, execution: str) -> Row:
     stream = stream_of("execution", decision.org, execution) if execution else ""
     because = decision.rows[-1]
     meta = Meta.system("executor", decision.org, request_id=because.request_id or "",
-                       causation_id=because.id, traceparent=because.traceparent)  # fmt: skip
+                       causation_id=because.id, origin=because.origin,
+                       traceparent=because.traceparent)  # fmt: skip
     return rows(stream, 0, [CancelRequested(rollback=False, reason=None)], meta)[0]
 
 

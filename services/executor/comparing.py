@@ -6,6 +6,7 @@ from libs.common.eventstore import stream_of
 from libs.common.messages import Meta
 from services.executor.contract import ComparedShown, Outcome, StepCompared
 from services.executor.differences import Room, differences
+from services.executor.looking import PAYLOADS, execution_opened
 from services.executor.signals import history
 from services.executor.standing import Standing, standing
 from services.executor.work import PURPOSE
@@ -20,7 +21,11 @@ async def compare(engine: "Engine", one: str, other: str, meta: Meta) -> Compare
     """In the order of the first one's log; steps that are the same are counted only."""
     left, values = await _read(engine, one, meta)
     right, others = await _read(engine, other, meta)
-    room = Room() if "payloads:read" in meta.permissions else Room(0)
+    room = Room(0)
+    if PAYLOADS in meta.permissions:
+        room = Room()
+        for execution in (one, other):
+            execution_opened(engine, execution, "comparison", meta)
     steps: list[StepCompared] = []
     same = differing = 0
     for path in dict.fromkeys([*values, *others]):

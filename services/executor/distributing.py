@@ -31,7 +31,6 @@ from services.executor.work import DURABLE, PURPOSE, STREAM, SUBJECT, Start, enc
 
 log = logging.getLogger(__name__)
 POLL_S, PACE_S = 0.5, 0.02
-PRUNE_S = 600.0
 AT_ONCE, OF_ONE_ORG = 400, 50
 QUEUED_MAX, QUEUE_PAUSE_S = 200, 0.02
 SIGNALS_AT_ONCE = 16
@@ -102,13 +101,6 @@ class Distributor:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(POLL_S):
                     await self._woken.wait()
-
-    async def forget_arrivals(self) -> None:
-        while True:
-            with contextlib.suppress(Unavailable, *LOST):
-                async with self._service.database.work() as db:
-                    await arrivals.prune(db)
-            await asyncio.sleep(PRUNE_S)
 
     async def round(self) -> bool:
         """Deals with what is fresh; False when nothing was."""

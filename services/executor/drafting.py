@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from libs.common import ids
+from libs.common import clock, ids
 from libs.common.errors import InvalidInput
 from libs.common.eventstore import rows, stream_of
 from libs.common.messages import Meta
@@ -27,15 +26,14 @@ from services.executor.contract import (
     TryStep,
     UnknownStep,
 )  # fmt: skip
-from services.executor.documents import OpenedSecret, Published
-from services.executor.effects import Effect
+from services.executor.documents import Published
 from services.executor.mocks import CaseMocks
 from services.executor.names import names_of
 from services.executor.outline import outline, steps_of
 from services.executor.pins import must_fit
-from services.executor.pretending import Beside
+from services.executor.reaching import Reaching, Trial
 from services.executor.simulate import Simulator, names_for
-from services.executor.simulation import Asked, Simulation, references
+from services.executor.simulation import Simulation
 from services.executor.testing_cases import CaseResult, effects_of, run_cases
 from services.executor.versions import drafted
 from services.executor.work import PURPOSE
@@ -117,23 +115,6 @@ async def start_draft(
 # -- one step --------------------------------------------------------------------------------------
 
 
-class Reaching(Beside):
-    """A simulation that may reach outside: connectors are called as an execution calls them."""
-
-    def __init__(self, engine: "Engine") -> None:
-        super().__init__(engine.worker, engine.sandbox)
-        self._engine = engine
-
-    async def secrets(self, org: str, names: list[str]) -> dict[str, OpenedSecret]:
-        return await self._engine.secrets(org, names)
-
-    async def call(
-        self, run: Any, effect: Effect, request: Any, key: str, attempt: int, secrets: Any
-    ) -> Any:
-        run.asked.append(Asked(effect.path, effect.connector, references(request), attempt))
-        return await self._engine.calling.call(run, effect, request, key, attempt, secrets)
-
-
 async def try_step(engine: "Engine", draft: Draft, command: TryStep, meta: Meta) -> TriedShown:
     """The step's result with the names that are given; each expression sees nothing else."""
     org, document = meta.organization, draft.found.document
@@ -150,14 +131,15 @@ async def try_step(engine: "Engine", draft: Draft, command: TryStep, meta: Meta)
     given = command.input if command.input is not None else {}
     variables = await engine.documents.variables(org, document.variables)
     execution = ids.derived("exe", org, "try", meta.command_id or ids.new("call"))
-    names = names_for(alone, given, variables, datetime.now(UTC), execution, "draft") | scope
+    names = names_for(alone, given, variables, clock.now(), execution, "draft") | scope
     mocks = {} if command.mock is None else {command.step: command.mock}
     if command.effects and not mocks:
         fact = StepTried(
             workflow_id=draft.found.workflow, draft_version=draft.version, step=command.step
         )
         await engine.store.note(stream_of("tried", org, draft.found.workflow), [fact], meta)
-    beside = Reaching(engine) if command.effects and not mocks else None
+    trial = Trial(draft.found.workflow, meta)
+    beside = Reaching(engine, trial) if command.effects and not mocks else None
     came = await simulator(engine).run(
         alone,
         names,

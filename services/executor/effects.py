@@ -103,7 +103,7 @@ async def carry_out(run: "Run", effect: Effect, scope: Scope, given: Any = None)
         try:
             return await _attempt(run, effect, request, attempt, scope, secrets)
         except StepFailed as failure:
-            attempt = await _after_failure(run, effect, plan, failure, attempt)
+            attempt = await _after_failure(run, effect, plan, failure, attempt, began.host)
 
 
 async def computed(run: "Run", caller: Any, path: str, scope: Scope, clock: datetime) -> Any:
@@ -204,6 +204,7 @@ async def _attempt(
             duration_ms=int((time.monotonic() - since) * 1000), value=run.seal(outcome.value),
             bytes=len(body), error=None, retry_at=None,
             undo=await _undo_fact(run, effect, scope, outcome.value),
+            host=effect.card.host(request),
         )
     )  # fmt: skip
     run.steps_count += 1
@@ -229,7 +230,7 @@ async def send(
             cut = StepFailed(
                 "cancelled", "cut by a cancel; its outcome is unknown", effect.path, attempt
             )
-            run.tell(ended(run, effect.path, attempt, since, cut))
+            run.tell(ended(run, effect.path, attempt, since, cut, effect.card.host(request)))
         raise
     except StepFailed as failure:
         failure.path, failure.attempts, failure.since = effect.path, attempt, since
@@ -252,11 +253,11 @@ async def _undo_fact(run: "Run", effect: Effect, scope: Scope, result: Any) -> U
 
 
 async def _after_failure(
-    run: "Run", effect: Effect, plan: RetryPlan, failure: StepFailed, attempt: int
+    run: "Run", effect: Effect, plan: RetryPlan, failure: StepFailed, attempt: int, host: str
 ) -> int:
     """The number of the next attempt, now or after a pause; raises the failure for good."""
     path = effect.path
-    over = ended(run, path, attempt, failure.since, failure)
+    over = ended(run, path, attempt, failure.since, failure, host)
     if failure.rule:
         run.tell(EgressRefused(path=path, host=failure.host, rule=failure.rule))
     tried = attempt - run.state.tries_from.get(path, 0)
@@ -284,9 +285,11 @@ def due_after(
     return run.now() + timedelta(seconds=rest), rest
 
 
-def ended(run: "Run", path: str, attempt: int, since: float, failure: StepFailed) -> EffectEnded:
+def ended(
+    run: "Run", path: str, attempt: int, since: float, failure: StepFailed, host: str
+) -> EffectEnded:
     return EffectEnded(
         path=path, attempt=attempt, outcome="failed", status=failure.status,
         duration_ms=int((time.monotonic() - since) * 1000), value=None, bytes=0,
-        error=error_fact(failure, run.seal(failure.message)), retry_at=None,
+        error=error_fact(failure, run.seal(failure.message)), retry_at=None, host=host,
     )  # fmt: skip

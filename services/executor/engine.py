@@ -9,6 +9,7 @@ from typing import Any
 from libs.common import telemetry
 from libs.common.database import LOST
 from libs.common.eventstore import stream_of
+from libs.common.looks import Looks
 from libs.common.messages import Recorded
 from libs.common.service import Service
 from libs.egress import Client, Policy
@@ -51,6 +52,7 @@ class Engine:
         self.calling = Calling(lambda: self.client)
         self.children = Children(self)
         self.limits = Limits(service.database)
+        self.looks = Looks(service.store)
         self.worker = ExpressionWorker()
         self.sandbox = Sandbox()
         self.runs: dict[str, Run] = {}

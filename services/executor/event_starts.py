@@ -4,10 +4,10 @@ An execution's id follows from what starts it, so whoever makes a start twice ma
 """
 
 import time
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from libs.common import ids
+from libs.common import clock, ids
 from libs.common.errors import InvalidInput, NotFound
 from libs.common.eventstore import stream_of
 from libs.common.fields import milliseconds
@@ -123,7 +123,7 @@ async def _fits(
         "vars": await engine.documents.variables(start.organization, found.document.variables),
     }  # fmt: skip
     try:
-        fits = await engine.evaluate(trigger.match, seen, format_rfc3339(datetime.now(UTC)))
+        fits = await engine.evaluate(trigger.match, seen, format_rfc3339(clock.now()))
     except ExpressionError as error:
         raise InvalidInput(f"the trigger's match: {error.code}") from None
     if not isinstance(fits, bool):

@@ -3,11 +3,12 @@
 import asyncio
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Protocol
 
 import msgspec
 
+from libs.common import clock
 from libs.common.eventstore import rows, stream_of
 from libs.common.messages import Event, Meta, Recorded
 from libs.common.privacy import DataKey
@@ -117,7 +118,7 @@ class Facts:
         return self._turn.locked()
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        return clock.now()
 
     def open(self, sealed: str) -> Any:
         return self.key.open(sealed, self.stream)

@@ -1,9 +1,10 @@
 """How a step fails, and when it is tried again (language-rules §7)."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from libs.common import clock
 from services.executor.contract import ErrorFact
 
 DEFAULT_ON = ("timeout", "connection", "rate-limited", "server-error")
@@ -27,7 +28,7 @@ class StepFailed(Exception):
         self.host = self.rule = ""
         self.column: int | None = None  # in the expression that had no value
         self.also: list[str] = []
-        self.at = datetime.now(UTC)
+        self.at = clock.now()
 
     def value(self) -> dict[str, Any]:
         """What expressions see as `error`; JSON, so that it can be recorded."""

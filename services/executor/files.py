@@ -80,7 +80,7 @@ class Files:
         done = await db.execute(
             insert(files).values(row)
             .on_conflict_do_update(index_elements=[f.org, f.file],
-                                   set_={"touched_at": func.now()})
+                                   set_={"touched_at": func.wall_clock()})
             .returning(f.upload)
         )  # fmt: skip
         if done.scalar_one() != said.upload:
@@ -133,14 +133,14 @@ async def _refer(db: AsyncConnection, org: str, execution: str, names: list[str]
     """Those that are there, and of this organization."""
     there = files.c.file.in_(names) & (files.c.org == org)
     touched = await db.execute(
-        update(files).where(there).values(touched_at=func.now()).returning(files.c.file)
+        update(files).where(there).values(touched_at=func.wall_clock()).returning(files.c.file)
     )
     found = set(touched.scalars())
     rows = [{"org": org, "file": file, "execution": execution} for file in sorted(found)]
     if rows:
         await db.execute(
             insert(references).values(rows).on_conflict_do_update(
-                index_elements=list(references.primary_key), set_={"at": func.now()}
+                index_elements=list(references.primary_key), set_={"at": func.wall_clock()}
             )
         )  # fmt: skip
     return found

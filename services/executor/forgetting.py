@@ -1,24 +1,25 @@
 """Forgetting executions: hidden at once, out of the log when nothing needs their events.
 
-They leave it a day after their start, when no repeated call can come any more, and only up to the
-number that audit, the relay and the executor's own views have taken.
+Those that somebody forgets leave it a day after their start, when no repeated call can come any
+more; those whose days are over (history.py) at once.
 """
 
-import asyncio
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
-import nats.errors
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common.database import LOST
-from libs.common.errors import DomainError, NotFound
+from libs.common.database import Database
 from libs.common.eventstore import stream_of
 from libs.common.messages import Meta, Recorded
-from services.audit.contract import FindTaken, TakenShown
-from services.executor.contract import SERVICE, ExecutionNotEnded, ExecutionStarted
+from libs.common.sweeping import Sweep
+from services.executor import leaving, views
+from services.executor.contract import ExecutionNotEnded, ExecutionStarted
 from services.executor.summary import summary_of
 from services.executor.tables import forgotten, replies, snapshots
 
@@ -27,9 +28,22 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 AFTER_DAYS = 1
-SPARE = "1 hour"  # the ids of commands are kept a day and an hour
-BATCH = 10  # the log takes nothing in while they leave, so few at a time
-KINDS = ("execution", "late")
+AFTER = timedelta(days=AFTER_DAYS, hours=1)  # as long as the ids of commands are kept
+AT_ONCE = 100
+CALLS = text("""
+select stream, data #>> '{trigger,call_id}' as call from log
+where stream = any(:names) and version = 1
+""")
+t = forgotten.c
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """An execution that is not shown any more; from `leaves_at` on it may leave the log."""
+
+    execution: str
+    started_at: datetime
+    leaves_at: datetime
 
 
 async def must_have_ended(engine: "Engine", meta: Meta, events: list[Recorded]) -> ExecutionStarted:
@@ -49,61 +63,67 @@ async def must_have_ended(engine: "Engine", meta: Meta, events: list[Recorded]) 
     return started
 
 
-async def hide(db: AsyncConnection, execution: str, first: Recorded) -> None:
-    """From the commit on nobody sees it. Raises NotFound when somebody else was first."""
-    row = {"execution": execution, "org": first.organization, "started_at": first.time}
-    made = await db.execute(insert(forgotten).values(row).on_conflict_do_nothing())
-    if not made.rowcount:
-        raise NotFound()
+async def hide(db: AsyncConnection, org: str, rows: Sequence[Hidden]) -> list[str]:
+    """From the commit on nobody sees them; those that nobody had hidden before."""
+    values = [
+        {"execution": one.execution, "org": org, "started_at": one.started_at,
+         "leaves_at": one.leaves_at}
+        for one in rows
+    ]  # fmt: skip
+    made = (
+        insert(forgotten).values(values).on_conflict_do_nothing().returning(forgotten.c.execution)
+    )
+    hidden = list((await db.execute(made)).scalars())
     for table in (snapshots, replies):
-        await db.execute(delete(table).where(table.c.execution == execution))
+        await db.execute(delete(table).where(table.c.execution.in_(hidden)))
+    return hidden
 
 
-async def run(engine: "Engine") -> None:
-    """For ever, in the leading process."""
-    while True:
-        try:
-            while await expire(engine) == BATCH:
-                pass
-        except (DomainError, nats.errors.Error, *LOST) as error:
-            log.warning("forgetting waits", extra={"cause": type(error).__name__})
-        await asyncio.sleep(engine.settings.forget_look_s)
+def sweep(engine: "Engine") -> Sweep:
+    async def run(_: Database, at: datetime) -> int:
+        return await expire(engine, at)
+
+    async def overdue(database: Database, at: datetime) -> datetime | None:
+        async with database.work() as db:
+            first: datetime | None = (await db.execute(select(func.min(t.leaves_at)))).scalar()
+        return None if first is None or first >= at else first
+
+    return Sweep("forgotten", run, overdue)
 
 
-async def expire(engine: "Engine") -> int:
-    """Takes a batch of streams out of the log; how many executions are gone."""
-    service, t = engine.service, forgotten.c
-    old = t.started_at < func.now() - text(f"interval '{AFTER_DAYS} days {SPARE}'")
-    async with service.database.work() as db:
+async def expire(engine: "Engine", at: datetime) -> int:
+    """Takes a bite of hidden executions out of the log; how many events and executions went."""
+    database = engine.service.database
+    async with database.work() as db:
         due = (await db.execute(
-            select(t.execution, t.org).where(old).order_by(t.started_at).limit(BATCH)
+            select(t.execution, t.org).where(t.leaves_at < at).order_by(t.leaves_at).limit(AT_ONCE)
         )).all()  # fmt: skip
-    if not due:
-        return 0
-    streams = {
-        stream_of(kind, row.org, row.execution): row.execution for row in due for kind in KINDS
-    }
-    upto = await _taken(engine)
-    async with service.database.work() as db:
-        gone = (await db.execute(
-            text("select expire_streams(cast(:names as text[]), :upto)"),
-            {"names": list(streams), "upto": upto},
-        )).scalar_one()  # fmt: skip
-        kept = {streams[name] for name in streams.keys() - set(gone)}
-        names = [row.execution for row in due if row.execution not in kept]
+        if not due:
+            return 0
+        groups = await _streams(db, due)
+        fit = await leaving.fitting(db, groups)
+    groups, due = groups[:fit], due[:fit]
+    upto = await leaving.taken(engine)
+    async with database.work() as db:
+        await views.forget(db, [row.execution for row in due])  # if a view knew one still
+    left = await leaving.take_out(engine, [name for group in groups for name in group], upto)
+    names = [
+        row.execution
+        for row, group in zip(due, groups, strict=True)
+        if left.streams.issuperset(group)
+    ]
+    async with database.work() as db:
         await db.execute(delete(forgotten).where(t.execution.in_(names)))
-    log.info("executions left the log", extra={"count": len(names)})
-    return len(names)
+    log.info("executions left the log", extra={"count": len(names), "events": left.events})
+    return len(names) + left.events
 
 
-async def _taken(engine: "Engine") -> int:
-    """The number up to which everybody has everything."""
-    service = engine.service
-    answered = await service.bus.ask(FindTaken(producer=SERVICE), Meta.system(SERVICE))
-    taken = answered.as_a(TakenShown)
-    _, _, incarnation = await service.store.page(taken.upto, 1)
-    if taken.incarnation != incarnation:
-        return 0
-    own = [reader.n for reader in service.readers if reader.producer == SERVICE]
-    relayed = service.relay.published if service.relay is not None else 0
-    return min([taken.upto, relayed, *own])
+async def _streams(db: AsyncConnection, due: Sequence[Any]) -> list[list[str]]:
+    """All that is of each execution; its own stream is the last, for it names the others."""
+    first = {stream_of("execution", row.org, row.execution): row for row in due}
+    found = await db.execute(CALLS, {"names": list(first)})
+    called = {row.stream: stream_of("call", first[row.stream].org, row.call) for row in found}
+    return [
+        [*filter(None, [called.get(name)]), stream_of("late", row.org, row.execution), name]
+        for name, row in first.items()
+    ]

@@ -6,10 +6,11 @@ only the documents' difference shows: results, requests, effects that are new or
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from libs.common import clock
 from libs.common.messages import Recorded
 from libs.language import parse_rfc3339
 from services.executor.contract import (
@@ -222,7 +223,7 @@ def _end(
 
 def times_of(past: Past, came: Simulation) -> Callable[[Any, Any], bool]:
     """Two texts are alike when both are instants since it began: the clock's doing."""
-    began, until = past.began_at, datetime.now(UTC)
+    began, until = past.began_at, clock.now()
     if came.ended_at is not None:
         until = max(until, came.ended_at)
 

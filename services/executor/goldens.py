@@ -17,6 +17,7 @@ from services.executor.differences import Room
 from services.executor.documents import Published
 from services.executor.drafting import simulator
 from services.executor.golden import Compared, Differs, Past, compared
+from services.executor.looking import execution_opened
 from services.executor.signals import history
 from services.executor.simulation import Simulation
 from services.executor.standing import standing
@@ -71,6 +72,8 @@ async def _one(
         await _gathered(engine, org, past, names, key, stream)
     except (Forgotten, NotFound):
         return None
+    if room is not None:
+        execution_opened(engine, execution, "golden-replay", meta)
     known = await engine.documents.variables(org, found.document.variables)
     names["vars"] = known | names["vars"]
     document = replace(found.document, debounce=None)  # its input is gathered already

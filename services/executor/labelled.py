@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.fields import ExecutionId, LabelText, Moment, OrganizationId
 from libs.common.tables import column
 from services.executor.summary import Summary
-from services.executor.tables import metadata
+from services.executor.tables import CLEANED_SOON, metadata
 
 labels = Table(
     "execution_labels",
@@ -19,6 +19,7 @@ labels = Table(
     column("org", OrganizationId),
     column("started_at", Moment),
     Index("execution_labels_newest", "org", "label", "started_at", "execution"),
+    postgresql_with=CLEANED_SOON,
 )
 INSERT = text("""
 insert into execution_labels (execution, label, org, started_at)

@@ -1,7 +1,8 @@
 """What a customer's plan allows, kept for seconds; and the month that is counted."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
+from libs.common import clock
 from libs.common.database import Database
 from libs.common.fields import milliseconds
 from libs.common.once import Kept
@@ -31,10 +32,10 @@ class Limits:
 
 
 def month() -> str:
-    return datetime.now(UTC).strftime("%Y-%m")
+    return clock.now().strftime("%Y-%m")
 
 
 def month_ends() -> str:
     """When the quota of this month is over."""
-    first = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    first = clock.now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     return milliseconds((first + timedelta(days=32)).replace(day=1))

@@ -1,8 +1,8 @@
 """The names that every step of an execution sees, and its input: made, checked, completed."""
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from libs.common import clock
 from libs.common.errors import FieldProblem, InvalidInput, TooLarge
 from libs.language import ExpressionError, format_rfc3339
 from libs.language.schema import validate_input
@@ -26,7 +26,7 @@ async def names_of(
 
     Raises InvalidInput, TooLarge, FileMissing; the files that it names are kept from now on.
     """
-    now = format_rfc3339(datetime.now(UTC))
+    now = format_rfc3339(clock.now())
     names: dict[str, Any] = {
         "trigger": {**trigger, "at": now},
         "execution": {"id": execution, "started_at": now, "attempt": 1, "mode": mode},

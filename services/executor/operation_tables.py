@@ -13,6 +13,7 @@ from libs.common.fields import (
     PlainJson,
     RequestId,
     SealedJson,
+    SealedOrigin,
     Word,
 )
 from libs.common.tables import column, moment_now
@@ -28,6 +29,7 @@ operations = Table(
     column("status", Word, server_default="queued"),
     column("actor", Actor),
     column("request_id", RequestId),
+    column("origin", SealedOrigin | None),
     column("ask", SealedJson),
     column("total", Count),
     column("done", Count, server_default="0"),

@@ -8,7 +8,6 @@ kind does must be safe to repeat (`Piece.meta` has a command id of its own for t
 import asyncio
 import contextlib
 import logging
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -16,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from faststream.nats.response import NatsResponse
-from sqlalchemy import case, delete, func, literal, select, text, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from libs.common import ids
+from libs.common import clock, ids
 from libs.common.database import LOST
 from libs.common.errors import DomainError, InvalidInput, Unavailable
 from libs.common.eventstore import stream_of
@@ -43,7 +42,7 @@ log = logging.getLogger(__name__)
 ITEMS_MAX = 100_000
 BATCH = 50
 AT_ONCE = 10
-POLL_S, PACE_S, FORGET_S = 2.0, 0.1, 10.0
+POLL_S, PACE_S = 2.0, 0.1
 KEEP_DAYS = 7
 PURPOSE = "executions"
 
@@ -113,7 +112,7 @@ class Operations:
         key = await self.service.keys.key(org, PURPOSE)
         row = {
             "id": made, "org": org, "kind": kind, "actor": meta.actor, "total": len(items),
-            "request_id": meta.request_id, "ask": key.seal(ask, stream),
+            "request_id": meta.request_id, "origin": meta.origin, "ask": key.seal(ask, stream),
         }  # fmt: skip
 
         async def beside(db: AsyncConnection) -> None:
@@ -125,11 +124,9 @@ class Operations:
                 {"id": made, "org": org, "items": list(items)},
             )  # fmt: skip
 
-        async with self.service.database.work() as db:
-            now = (await db.execute(select(func.now()))).scalar_one()
         shown = OperationShown(
             id=made, kind=kind, status="queued", done=0, total=len(items), result=None,
-            problem=None, created_at=now, ended_at=None,
+            problem=None, created_at=clock.now(), ended_at=None,
         )  # fmt: skip
         fact = OperationRequested(operation_id=made, kind=kind, total=len(items))
         return await self.service.decide(
@@ -148,15 +145,11 @@ class Operations:
 
     async def run(self) -> None:
         """Carries on what is open, organizations in turn, for ever."""
-        forget_at = 0.0
         while True:
             self._woken.clear()
             try:
                 if await self._round():
                     continue
-                if time.monotonic() > forget_at:
-                    forget_at = time.monotonic() + FORGET_S
-                    await self._forget()
                 await asyncio.sleep(PACE_S)
             except (Unavailable, *LOST) as error:
                 log.warning("operations wait", extra={"cause": type(error).__name__})
@@ -229,31 +222,18 @@ class Operations:
         async def beside(db: AsyncConnection) -> None:
             await db.execute(
                 update(operations).where(t.id == row.id)
-                .values(status=status, problem=problem, ended_at=func.now())
+                .values(status=status, problem=problem, ended_at=func.wall_clock())
             )  # fmt: skip
 
-        meta = Meta.system("executor", row.org, request_id=row.request_id)
+        meta = Meta.system("executor", row.org, request_id=row.request_id, origin=row.origin)
         await self.service.store.execute(
             NOTED, stream_of("operation", row.org, row.id), [fact], meta, beside=beside
         )
 
-    async def _forget(self) -> None:
-        """Pieces and operations whose days are over; the log keeps what was asked for."""
-        t = operations.c
-        ends = {kind.name: kind.keep_days for kind in self.kinds.values()}
-        days = case(ends, value=t.kind, else_=KEEP_DAYS) if ends else literal(KEEP_DAYS)
-        old = t.ended_at + days * text("interval '1 day'") < func.now()
-        async with self.service.database.work() as db:
-            gone = select(t.id).where(old).limit(100)
-            names = (await db.execute(gone)).scalars().all()
-            if names:
-                await db.execute(delete(pieces).where(pieces.c.operation.in_(names)))
-                await db.execute(delete(operations).where(operations.c.id.in_(names)))
-
 
 def _piece(row: Any, kind: Kind, n: int, item: str, ask: dict[str, Any]) -> Piece:
     meta = Meta(
-        organization=row.org, actor=row.actor, request_id=row.request_id,
+        organization=row.org, actor=row.actor, request_id=row.request_id, origin=row.origin,
         permissions=frozenset({kind.permission}),
         command_id=str(ids.derived_uuid("piece", row.id, str(n))), command_digest=row.id,
     )  # fmt: skip

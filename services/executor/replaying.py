@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from libs.common import ids
+from libs.common import clock, ids
 from libs.common.errors import TooLarge
 from libs.common.eventstore import rows, stream_of
 from libs.common.messages import Event, Meta, Recorded
@@ -124,7 +123,7 @@ async def _events(
     names["vars"] = known | names["vars"]
     names["workflow"] = {"name": now.name, "version": now.version}
     names["execution"] = {
-        "id": new, "started_at": format_rfc3339(datetime.now(UTC)),
+        "id": new, "started_at": format_rfc3339(clock.now()),
         "attempt": names["execution"]["attempt"] + 1, "mode": "replay",
     }  # fmt: skip
     if now.document.debounce is None and was.document.debounce is not None and old.state.closed:
@@ -191,7 +190,7 @@ def _results(
         size, total, used = size + bytes_, total + bytes_, used + 1
         if total > COPY_BYTES_MAX:
             raise TooLarge(f"the results have {total} bytes", limit_bytes=COPY_BYTES_MAX)
-        now = datetime.now(UTC)
+        now = clock.now()
         batch.append(ResultFact(
             path=path, kind="copied", started_at=span.began if span else now,
             ended_at=span.ended if span else now, bytes=bytes_,

@@ -28,7 +28,7 @@ async def resend(starts: Starts, meta: Meta, row: Any, headers: Any, body: Any) 
         body_digest=key.digest(call, "body"), key_digest=key.digest(call, "key"), reply="",
         deadline_ms=int(time.time() * 1000) + 60_000, actor=meta.actor,
         request_id=meta.request_id, path=row.path, workflow=row.workflow,
-        traceparent=meta.traceparent, bytes=row.bytes,
+        origin=meta.origin, traceparent=meta.traceparent, bytes=row.bytes,
     )  # fmt: skip
     if row.path is not None:
         start.workflow = None

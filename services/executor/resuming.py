@@ -116,7 +116,7 @@ class Resuming:
         first = history[0]
         meta = Meta.system(
             "executor", claimed.org, request_id=first.requestid or "",
-            causation_id=history[-1].id, traceparent=first.traceparent,
+            causation_id=history[-1].id, origin=first.origin, traceparent=first.traceparent,
         )  # fmt: skip
         names = key.open(started.input, stream)
         if state.migrated is not None:

@@ -14,7 +14,6 @@ class ExecutorSettings(Settings):
     executor_places: int = Field(default=200, ge=1, le=5000)
     executor_pull: int = Field(default=256, ge=1, le=1000)
     files_max_mb: int = Field(default=10_240, ge=1)
-    forget_look_s: float = Field(default=60.0, gt=0, le=3600)
 
     @property
     def allowed_pairs(self) -> list[str]:

@@ -1,8 +1,8 @@
 """What is written into an execution's stream from outside: by people, children and events."""
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from libs.common import clock
 from libs.common.errors import NotFound
 from libs.common.eventstore import rows, stream_of
 from libs.common.messages import Meta, Recorded
@@ -50,7 +50,7 @@ def _timer(command: Command, first: Recorded) -> tuple[str, float]:
         return "wake", 0.0
     left_s = command.window_s
     if command.max_s is not None:
-        gone_s = (datetime.now(UTC) - first.time).total_seconds()
+        gone_s = (clock.now() - first.time).total_seconds()
         left_s = max(0.0, min(left_s, command.max_s - gone_s))
     return "due", left_s
 

@@ -1,12 +1,14 @@
 """Read models of the executor: executions, the trigger ledger; and what callers ask of them."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 from sqlalchemy import Index, Select, Table, exists, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common import clock
 from libs.common.fields import (
     Bytes,
     CallId,
@@ -44,9 +46,10 @@ from services.executor.contract import (
     TriggerCallUnmatched,
 )  # fmt: skip
 from services.executor.summary import Summary, reduce
-from services.executor.tables import collecting, metadata, timers
+from services.executor.tables import CLEANED_SOON, collecting, forgotten, metadata, timers
 
 PLACE = ("org", "started_at", "execution")
+A_DAY = timedelta(days=1)
 executions = Table(
     "executions",
     metadata,
@@ -88,6 +91,7 @@ executions = Table(
             ("concurrency_key", "concurrency_key is not null"),
         )
     ),
+    postgresql_with=CLEANED_SOON,
 )
 
 calls = Table(
@@ -108,6 +112,8 @@ calls = Table(
     column("resent_as", ExecutionId | None),
     column("called_at", Moment),
     Index("calls_newest", "org", "called_at", "call"),
+    Index("calls_loose", "org", "called_at", postgresql_where=text("outcome <> 'started'")),
+    postgresql_with=CLEANED_SOON,
 )
 
 lists = Projection("lists", version=4, tables=[executions, calls, asked.approvals, labelled.labels])
@@ -141,10 +147,21 @@ async def keep(connection: AsyncConnection, events: Sequence[Recorded]) -> None:
     await keep_calls(connection, events)
     await arriving.keep_own(connection, events)
     if gone := [e.json()["execution_id"] for e in events if e.type == ExecutionForgotten.type]:
-        await _forget(connection, gone)
+        await forget(connection, gone)
+    if events[0].time < clock.now() - A_DAY:
+        await _hide_again(connection, events)
 
 
-async def _forget(connection: AsyncConnection, gone: Sequence[str]) -> None:
+async def _hide_again(connection: AsyncConnection, events: Sequence[Recorded]) -> None:
+    """Events as old as that come when the view is rebuilt: what is hidden stays so."""
+    names = {e.subject.rpartition("-")[2] for e in events if e.subject.startswith("execution-")}
+    t = forgotten.c
+    hidden = await connection.execute(select(t.execution).where(t.execution.in_(names)))
+    if gone := hidden.scalars().all():
+        await forget(connection, gone)
+
+
+async def forget(connection: AsyncConnection, gone: Sequence[str]) -> None:
     """What a rebuild would not bring back either, when their events have left the log."""
     t = executions.c
     began = select(t.trigger["call_id"].as_string()).where(t.execution.in_(gone))

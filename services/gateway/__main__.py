@@ -28,7 +28,8 @@ def server(settings: GatewaySettings, app: Front) -> Server:
             app, host=settings.http_host, port=settings.http_port, http="httptools", loop="uvloop",
             lifespan="off", log_config=None, access_log=False, server_header=False,
             date_header=True, ssl_certfile=settings.tls_cert, ssl_keyfile=settings.tls_key,
-            timeout_keep_alive=30, backlog=2048,
+            timeout_keep_alive=30, backlog=2048, proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=settings.trusted_proxies,
             timeout_graceful_shutdown=int(settings.drain_s),
         )
     )  # fmt: skip

@@ -9,6 +9,7 @@ from services.gateway.routes import (
     api_keys,
     approvals,
     audit,
+    audit_holds,
     audit_proofs,
     billing,
     connectors,
@@ -32,6 +33,7 @@ from services.gateway.routes import (
     reviews,
     schema,
     secrets,
+    siem_streams,
     trigger_calls,
     triggers,
     variables,
@@ -44,7 +46,7 @@ FILES = (
     people, organizations, members, api_keys, notifications, workflows, reviews, secrets, variables,
     triggers, trigger_calls, executions, files, controls, replays, drafts, operations, approvals,
     connectors, schema, billing, events, custom_events, event_subscriptions, audit,
-    audit_proofs, inventory, instance,
+    audit_proofs, audit_holds, siem_streams, inventory, instance,
     home, documents,
 )  # fmt: skip
 
@@ -54,5 +56,5 @@ def build(settings: GatewaySettings) -> tuple[BusService, Front]:
     service = BusService(SERVICE, settings)
     door = Door(service, settings)
     app = application(door, [file.routes for file in FILES])
-    service.background += [door.open, Heard(door).run, door.reports.run]
+    service.background += [door.open, door.origins.run, Heard(door).run, door.reports.run]
     return service, Front(door, app)

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -10,7 +9,7 @@ from fastapi import Request
 from pydantic import ValidationError
 from starlette.responses import Response
 
-from libs.common import telemetry
+from libs.common import clock, telemetry
 from libs.common.bus import Answered
 from libs.common.errors import InvalidInput, NotFound
 from libs.common.messages import Ask, Meta
@@ -56,7 +55,7 @@ class Call:
         self.caller: CallerShown | None = None
         self.credential: str | None = None
         self.taken: Taken | None = None
-        self.arrived_at = datetime.now(UTC)
+        self.arrived_at = clock.now()
 
     # -- who asks ---------------------------------------------------------------------------
 
@@ -84,6 +83,7 @@ class Call:
             organization=self.organization, actor=self.actor, permissions=frozenset(may),
             role=self.caller.role if self.caller and person else None, request_id=self.request_id,
             traceparent=telemetry.traceparent(arrived.traceparent),
+            origin=arrived.sealed_origin(self.door.origins),
             **more,
         )  # fmt: skip
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, create_model
 
 from libs.common.fields import (
+    Actor,
     AnyJson,
     CallId,
     Count,
@@ -13,6 +14,7 @@ from libs.common.fields import (
     Flag,
     Label,
     Moment,
+    OrganizationId,
     OrganizationRef,
     Password,
     PersonId,
@@ -25,7 +27,7 @@ from libs.common.fields import (
     WorkflowId,
 )  # fmt: skip
 from libs.common.messages import Message
-from services.audit.contract import ExportFormat
+from services.audit.contract import EventTypePattern, ExportFormat, HoldReason
 from services.executor.contract import CustomType, ExecutionShown, OwnId, TimelineEntry
 from services.workflows.contract import WorkflowShown
 
@@ -52,6 +54,21 @@ class StartByHand(Message):
 
     input: AnyJson = None
     version: Version | None = None
+
+
+class HoldPlacing(Message):
+    """Entries of an organization's trail to keep for a case: `from` inclusive, `to` exclusive, of
+    these actors and types where they are given."""
+
+    organization_id: OrganizationId
+    reason: HoldReason
+    from_: Annotated[Moment, Field(alias="from")]
+    to: Moment
+    expires_at: Moment
+    actor: Annotated[list[Actor] | None, Field(min_length=1, max_length=20)] = None
+    event_type: Annotated[
+        list[EventTypePattern] | None, Field(min_length=1, max_length=20, alias="type")
+    ] = None
 
 
 class TrailExport(Message):

@@ -13,6 +13,7 @@ from services.billing.contract import AccountShown, FindAccount
 from services.gateway import rates
 from services.gateway.kept import Kept
 from services.gateway.ledger import Ledger
+from services.gateway.origins import Origins
 from services.gateway.reports import Reports
 from services.gateway.settings import GatewaySettings
 from services.gateway.starts import Starts
@@ -64,7 +65,8 @@ class Door:
         self.rates = Rates(rates.Buckets(rates.hooks(settings.hooks_per_s)))
         self.starts = Starts(self.bus, self.keys)
         self.ledger = Ledger(self.bus, self.keys)
-        self.reports = Reports(self.bus)
+        self.origins = Origins(self.bus, settings.kek_bytes)
+        self.reports = Reports(self.bus, self.origins)
         self.streams = Streams(self.bus)
         self.known: dict[Any, Known] = {}
         self.in_flight: set[str] = set()

@@ -10,6 +10,7 @@ from libs.common.errors import DomainError
 from services.gateway.arrived import Arrived
 from services.gateway.door import Door
 from services.gateway.hooks import Hooks
+from services.gateway.origins import origin_of
 from services.gateway.problems import render
 from services.gateway.refusals import Draining, HeadersTooLarge, Starting
 from services.gateway.reports import Access
@@ -40,7 +41,8 @@ class Front:
         begun = time.perf_counter()
         headers = scope["headers"]
         trace = next((v for k, v in headers if k == b"traceparent"), None)
-        arrived = scope["troth"] = Arrived(trace)
+        agent = next((v for k, v in headers if k == b"user-agent"), None)
+        arrived = scope["troth"] = Arrived(trace, origin_of(scope.get("client"), agent))
         telemetry.request_id.set(arrived.request_id)
         hook = scope["path"].startswith("/hooks/")
         arrived.head = scope["method"] == "HEAD"
@@ -86,8 +88,9 @@ class Front:
             self.door.reports.note(
                 Access(
                     call.organization, call.actor, call.known.operation,
-                    None if reason else f"{status // 100}xx", reason, permission,
-                )
+                    None if reason else f"{status // 100}xx", reason, permission, arrived.origin,
+                ),
+                arrived.request_id,
             )  # fmt: skip
 
 

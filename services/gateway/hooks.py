@@ -1,12 +1,12 @@
 """The way in for webhooks, in raw ASGI: the shortest way from a call to the WORK queue."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
 
+from libs.common import clock
 from libs.common.errors import DomainError, FieldProblem, Malformed, NotFound, PaymentNeeded
 from libs.common.errors import from_wire as error_from_wire
 from libs.common.fields import milliseconds
@@ -73,6 +73,7 @@ class Hooks:
             "webhook", organization, path, arrived.key, payload, body,
             actor="system:webhook", request_id=arrived.request_id, path=path,
             result=hook.respond == "result", wait_s=hook.timeout_s or 0,
+            origin=arrived.sealed_origin(self.door.origins),
             traceparent=arrived.traceparent,
         )  # fmt: skip
         try:
@@ -150,7 +151,7 @@ class Hooks:
             self.door.look_up_account(organization)
             return
         limit, used = account.limits.executions_per_month, account.used.executions
-        if used >= limit and account.period.ends_at > datetime.now(UTC):
+        if used >= limit and account.period.ends_at > clock.now():
             raise PaymentNeeded(
                 "the plan's executions of this month are used up", limit=limit, used=used,
                 resets_at=milliseconds(account.period.ends_at),
@@ -178,7 +179,7 @@ class _Told:
             Refused(
                 organization, path, "unmatched" if unmatched else "refused",
                 hook.reason or error.code, arrived.request_id, headers, kept, len(body),
-                hook.workflow_id,
+                hook.workflow_id, arrived.sealed_origin(hooks.door.origins),
             )
         )  # fmt: skip
 

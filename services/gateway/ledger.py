@@ -3,12 +3,11 @@
 import asyncio
 import json
 import logging
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from libs.common import ids
+from libs.common import clock, ids
 from libs.common.bus import Bus
 from libs.common.errors import DomainError
 from libs.common.messages import Meta
@@ -35,6 +34,7 @@ class Refused:
     body: bytes | None
     size_bytes: int
     workflow_id: str | None = None
+    origin: str | None = None
 
 
 class Ledger:
@@ -56,7 +56,7 @@ class Ledger:
 
     def _room(self, organization: str) -> bool:
         """At most a thousand of one organization in each hour of the clock."""
-        hour = int(time.time()) // 3600
+        hour = int(clock.seconds()) // 3600
         begun, count = self._counts.get(organization, (hour, 0))
         if begun != hour:
             self._counts = {k: v for k, v in self._counts.items() if v[0] == hour}
@@ -80,7 +80,10 @@ class Ledger:
                     "headers": key.seal(kept, stream), "body": body, "bytes": refused.size_bytes,
                 }
             )  # fmt: skip
-            meta = Meta.system("gateway", refused.organization, request_id=refused.request_id)
+            meta = Meta.system(
+                "gateway", refused.organization, request_id=refused.request_id,
+                origin=refused.origin,
+            )  # fmt: skip
             await self._bus.ask(command, meta)
         except (DomainError, Forgotten) as error:
             self.left_out += 1

@@ -6,13 +6,15 @@ A crash loses the last second: this is stated, and why the door needs no log.
 import asyncio
 import contextlib
 import logging
-from collections import Counter
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from libs.common import clock
 from libs.common.bus import Bus
 from libs.common.errors import DomainError
 from libs.common.messages import Meta
+from libs.common.origins import Origin
+from services.gateway.origins import Origins
 from services.identity.contract import AccessReport, RecordAccess
 
 log = logging.getLogger(__name__)
@@ -30,21 +32,33 @@ class Access(NamedTuple):
     status_class: str | None
     reason: str | None
     permission: str | None
+    origin: Origin | None = None
+
+
+@dataclass(slots=True)
+class Tally:
+    """How often, and the first request of them."""
+
+    count: int
+    request_id: str
 
 
 class Reports:
     """Counts until they are sent; what identity does not take is tried again, up to a bound."""
 
-    def __init__(self, bus: Bus) -> None:
-        self._bus = bus
-        self._counts: Counter[Access] = Counter()
+    def __init__(self, bus: Bus, origins: Origins) -> None:
+        self._bus, self._origins = bus, origins
+        self._counts: dict[Access, Tally] = {}
         self.lost = 0
 
-    def note(self, access: Access) -> None:
-        if len(self._counts) >= KINDS_MAX and access not in self._counts:
-            self.lost += 1
-            return
-        self._counts[access] += 1
+    def note(self, access: Access, request_id: str, count: int = 1) -> None:
+        tally = self._counts.get(access)
+        if tally is not None:
+            tally.count += count
+        elif len(self._counts) < KINDS_MAX:
+            self._counts[access] = Tally(count, request_id)
+        else:
+            self.lost += count
 
     async def run(self) -> None:
         """Sends for ever; at the end what is left."""
@@ -57,18 +71,16 @@ class Reports:
 
     async def send(self) -> None:
         while self._counts:
-            counts, self._counts = self._counts, Counter()
-            taken = dict(list(counts.items())[:MESSAGE_MAX])
+            taken = dict(list(self._counts.items())[:MESSAGE_MAX])
             for access in taken:
-                del counts[access]
-            self._counts.update(counts)
+                del self._counts[access]
             try:
-                await self._bus.ask(_message(taken), Meta.system("gateway"))
+                await self._bus.ask(self._message(taken), Meta.system("gateway"))
             except DomainError as error:
                 log.warning("access not recorded", extra={"cause": error.code})
                 if error.kind == "unavailable":
-                    for access, count in list(taken.items())[: KINDS_MAX - len(self._counts)]:
-                        self._counts[access] += count
+                    for access, tally in taken.items():
+                        self.note(access, tally.request_id, tally.count)
                 return
 
     async def close(self) -> None:
@@ -76,10 +88,14 @@ class Reports:
             async with asyncio.timeout(1):
                 await self.send()
 
-
-def _message(counts: dict[Access, int]) -> RecordAccess:
-    now = datetime.now(UTC)
-    reports: list[dict[str, Any]] = [
-        {**access._asdict(), "at": now, "count": count} for access, count in counts.items()
-    ]
-    return RecordAccess(reports=[AccessReport.model_validate(report) for report in reports])
+    def _message(self, counts: dict[Access, Tally]) -> RecordAccess:
+        now = clock.now()
+        reports: list[dict[str, Any]] = []
+        for access, tally in counts.items():
+            told = self._origins.told(access.origin)
+            reports.append({
+                **access._asdict(), "at": now, "count": tally.count,
+                "request_id": tally.request_id, "origin": told.origin,
+                "origin_digest": told.digest,
+            })  # fmt: skip
+        return RecordAccess(reports=[AccessReport.model_validate(report) for report in reports])

@@ -2,10 +2,10 @@
 
 import base64
 import hmac
-import time
 from collections.abc import Mapping
 from hashlib import sha256
 
+from libs.common import clock
 from services.gateway.refusals import SignatureInvalid
 
 TOLERANCE_S = 300
@@ -21,7 +21,7 @@ def check(
     """
     if scheme == "none":
         return
-    now = time.time() if now_s is None else now_s
+    now = clock.seconds() if now_s is None else now_s
     good = False
     if secret:
         match scheme:

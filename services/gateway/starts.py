@@ -40,6 +40,7 @@ class Order:
     version: int | None = None
     result: bool = False
     wait_s: float = 0
+    origin: str | None = None
     traceparent: str | None = None
 
 
@@ -151,7 +152,7 @@ class Starts:
             actor=order.actor, request_id=order.request_id, path=order.path,
             workflow=order.workflow, version=order.version,
             respond="result" if order.result else "accepted", wait_s=wait_s,
-            traceparent=order.traceparent, bytes=len(order.body),
+            origin=order.origin, traceparent=order.traceparent, bytes=len(order.body),
         )  # fmt: skip
 
     async def _publish(self, item: Start) -> None:

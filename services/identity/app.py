@@ -1,8 +1,11 @@
 """Puts identity together."""
 
+from pathlib import Path
+
 from libs.common.migrate import Schema
 from libs.common.service import Service
 from libs.common.settings import Settings
+from services.identity import expiring
 from services.identity.contract import SERVICE
 from services.identity.handlers import routers
 from services.identity.keystore import KeyStore
@@ -15,7 +18,7 @@ from services.identity.tables import metadata
 from services.identity.views import view
 
 PROJECTIONS = (view, alarms, asked)
-SCHEMA = Schema(SERVICE, metadata, projections=PROJECTIONS)
+SCHEMA = Schema(SERVICE, metadata, Path(__file__).with_name("migrations"), projections=PROJECTIONS)
 
 
 def parts_of(settings: Settings, own: IdentitySettings) -> Parts:
@@ -29,6 +32,7 @@ def parts_of(settings: Settings, own: IdentitySettings) -> Parts:
         await sweep_for_ever(parts)
 
     service.lead.append(sweeping)
+    service.sweeps += expiring.sweeps(parts)
     return parts
 
 

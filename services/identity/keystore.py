@@ -6,7 +6,6 @@ import secrets
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import SQLAlchemyError
 
+from libs.common import clock
 from libs.common.errors import Unavailable
 from libs.common.fields import KeyId, Moment, OwnerId, SealedSecret, Word
 from libs.common.privacy import Forgotten, WrappedKey, wrap
@@ -163,5 +163,5 @@ def _find_by_id(db: Connection, kid: str, purpose: str) -> tuple[str, WrappedKey
 def _destroy(db: Connection, owner: str) -> list[str]:
     theirs = data_keys.c.owner == owner
     alive = theirs & data_keys.c.wrapped.is_not(None)
-    db.execute(update(data_keys).where(alive).values(wrapped=None, destroyed_at=datetime.now(UTC)))
+    db.execute(update(data_keys).where(alive).values(wrapped=None, destroyed_at=clock.now()))
     return list(db.scalars(select(data_keys.c.kid).where(theirs).order_by(data_keys.c.purpose)))

@@ -7,6 +7,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.errors import TooMany
+from libs.common.messages import Meta
 from services.identity.tables import attempts, refused_sign_ins
 
 PER_ACCOUNT, PER_ADDRESS = 5, 20
@@ -40,14 +41,16 @@ async def _below(db: AsyncConnection, subject: str, limit: int, at: datetime) ->
 
 
 async def count_refusal(
-    db: AsyncConnection, account: str, person_id: str | None, reason: str, at: datetime
-) -> None:
-    """Folded per account, reason and minute; becomes an event when the minute is over."""
+    db: AsyncConnection, account: str, person_id: str | None, reason: str, at: datetime,
+    meta: Meta, address: str | None,
+) -> None:  # fmt: skip
+    """Folded per account, reason, address and minute, until it becomes an event."""
     new = upsert(refused_sign_ins).values(
         email_index=account, reason=reason, minute=at.replace(second=0, microsecond=0),
-        person_id=person_id, count=1,
+        since=at, address=address or "", person_id=person_id, origin=meta.origin,
+        request_id=meta.request_id or None, count=1,
     )  # fmt: skip
     await db.execute(new.on_conflict_do_update(
-        index_elements=["email_index", "reason", "minute"],
+        index_elements=["email_index", "reason", "minute", "address"],
         set_={"count": refused_sign_ins.c.count + 1},
     ))  # fmt: skip

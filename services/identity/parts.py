@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
-from libs.common import ids
+from libs.common import clock, ids
 from libs.common.errors import Forbidden
 from libs.common.eventstore import stream_of
 from libs.common.messages import Event, Meta
@@ -29,7 +29,7 @@ class Parts:
 
 def now() -> datetime:
     """Whole milliseconds, so that an answer and its repetition from the log are equal."""
-    at = datetime.now(UTC)
+    at = clock.now()
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 

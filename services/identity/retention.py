@@ -5,16 +5,18 @@ from libs.common.retention import Retention
 
 RULES = (
     Retention(
-        "attempts", 1, "tries to sign in, by keyed digests, for the limits of a minute",
+        "attempts", 1, "tries to sign in, by keyed digests, for the limits of a minute; for five",
         Purpose.SECURITY, Basis.LEGITIMATE_INTEREST, tables=("attempts",),
     ),
     Retention(
-        "refused_sign_ins", 1, "counts of a minute, until they are an event",
-        Purpose.SECURITY, Basis.LEGITIMATE_INTEREST, tables=("refused_sign_ins",),
+        "refused_sign_ins", 1, "counts of half a minute, until they are an event",
+        Purpose.SECURITY, Basis.LEGITIMATE_INTEREST, keys=("day",), tables=("refused_sign_ins",),
+        by="what makes them an event, every ten seconds",
     ),
     Retention(
-        "access_counts", 1, "counts of a minute, until they are an event",
-        Purpose.SECURITY, Basis.LEGITIMATE_INTEREST, tables=("access_counts",),
+        "access_counts", 1, "counts of half a minute, until they are an event",
+        Purpose.SECURITY, Basis.LEGITIMATE_INTEREST, keys=("day",), tables=("access_counts",),
+        by="what makes them an event, every ten seconds",
     ),
     Retention(
         "access", None, "sign-ins, refusals and use of the API, by ids and counts",

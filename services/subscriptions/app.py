@@ -13,7 +13,7 @@ from services.subscriptions.endings import sweep
 from services.subscriptions.forgetting import drop_destroyed_keys
 from services.subscriptions.handlers import commands, queries, resending
 from services.subscriptions.handlers.parts import Parts
-from services.subscriptions.retention import keep_applying
+from services.subscriptions.retention import SWEEPS
 from services.subscriptions.settings import SubscriptionSettings
 from services.subscriptions.subscribers import INBOXES, own
 from services.subscriptions.tables import metadata
@@ -42,9 +42,6 @@ def build(settings: Settings, fetch_key: Fetch | None = None) -> Service:
     async def end() -> None:
         await sweep(service, mine)
 
-    async def forget() -> None:
-        await keep_applying(service)
-
     async def drop() -> None:
         await drop_destroyed_keys(service)
 
@@ -52,5 +49,6 @@ def build(settings: Settings, fetch_key: Fetch | None = None) -> Service:
     for reader in service.readers:
         reader.on_moved = lambda name=reader.name: bell.ring(feeding.grown.pop(name, ()))
     service.background += [drop, bell.run]
-    service.lead += [deliver, end, forget]
+    service.lead += [deliver, end]
+    service.sweeps += SWEEPS
     return service

@@ -25,14 +25,14 @@ log = logging.getLogger(__name__)
 ABANDON_AT_ONCE_MAX = 200
 DEAD = text("""
 select org, subscription, gone, last_status from endpoints
-where enabled and (gone or failing_since <= now() - make_interval(secs => :dead_after_s))
+where enabled and (gone or failing_since <= wall_clock() - make_interval(secs => :dead_after_s))
 """)
 NOTICES = text("select org, subscription, notice, version from endpoints where notice is not null")
 NOTICED = text("""
 update endpoints set notice = null where subscription = :subscription and version = :version
 """)
 FACTS = text("""
-select failures, last_status, date_trunc('milliseconds', now()) as at from endpoints
+select failures, last_status, date_trunc('milliseconds', wall_clock()) as at from endpoints
 where subscription = :subscription
 """)
 

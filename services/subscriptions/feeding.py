@@ -23,7 +23,7 @@ with e as materialized (
   select r.*, row_number() over (partition by r.org order by r.i) as k
   from json_to_recordset(cast(:rows as json)) as r(
     i int, org text, id text, type text, subject text, time timestamptz, event json)
-  where r.time > now() - interval '{KEEP_DAYS} days'
+  where r.time > wall_clock() - interval '{KEEP_DAYS} days'
     and (select f.n from feed f where f.event_id = r.id order by f.event_id limit 1) is null),
 counts as (select org, count(*) as c from e group by org),
 heads as (
@@ -57,12 +57,12 @@ streams as (
   insert into delivery_streams as s (org, subscription, subject, last, open)
   select org, subscription, subject, c, c from counts order by subscription, subject
   on conflict (subscription, subject) do update
-    set last = s.last + excluded.last, open = s.open + excluded.open, at = now()
+    set last = s.last + excluded.last, open = s.open + excluded.open, at = wall_clock()
   returning s.subscription, s.subject, s.last, s.open)
 insert into deliveries (org, id, subscription, subject, sequence, event_id, event_type, number,
   created_at, due_at)
 select r.org, r.id, r.subscription, r.subject, streams.last - counts.c + r.k, r.event_id,
-  r.event_type, r.number, now() + make_interval(secs => r.place / 1000000.0),
+  r.event_type, r.number, (select wall_clock()) + make_interval(secs => r.place / 1000000.0),
   case when r.k = 1 and streams.open = counts.c then now() end
 from r join counts using (subscription, subject) join streams using (subscription, subject)
 """)

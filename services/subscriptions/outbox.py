@@ -43,7 +43,8 @@ claimed as (
 select c.id, c.org, c.subscription, c.sequence, c.event_id, c.resend_of, c.owner,
   json_array_length(c.attempts) as made, f.event, e.url,
   (select json_agg(k.sealed order by k.made_at desc) from signing_secrets k
-   where k.subscription = c.subscription and coalesce(k.valid_until > now(), true)) as secrets
+   where k.subscription = c.subscription
+     and coalesce(k.valid_until > wall_clock(), true)) as secrets
 from claimed c join endpoints e using (subscription) left join feed f on f.event_id = c.event_id
 """)
 # One at a time ends deliveries; then endpoints before streams, in their order, as the feed does.
@@ -61,14 +62,14 @@ update deliveries d set
   attempts = case when r.attempt is null then d.attempts
     else cast(cast(d.attempts as jsonb) || cast(r.attempt as jsonb) as json) end,
   outcome = r.outcome, owner = null,
-  ended_at = case when r.outcome is not null then now() end,
+  ended_at = case when r.outcome is not null then wall_clock() end,
   due_at = case when r.outcome is null then now() + make_interval(secs => r.after_s) end
 from json_to_recordset(cast(:rows as json))
   as r(id text, owner text, attempt json, outcome text, after_s float)
 where d.id = r.id and d.owner = r.owner and d.ended_at is null
 returning d.id, d.org, d.subscription, d.subject, d.event_id, d.outcome, d.resend_of,
   json_array_length(d.attempts) as made, cast(d.attempts -> -1 ->> 'status' as int) as status,
-  cast(extract(epoch from now() - d.created_at) * 1000 as bigint) as ms
+  cast(extract(epoch from wall_clock() - d.created_at) * 1000 as bigint) as ms
 """)
 CLOSE = text("""
 update delivery_streams s set open = s.open - r.c
@@ -86,7 +87,7 @@ where d.due_at is null and d.id = (
 """)
 HEALTH = text("""
 update endpoints e set
-  failing_since = case when r.arrived then null else coalesce(e.failing_since, now()) end,
+  failing_since = case when r.arrived then null else coalesce(e.failing_since, wall_clock()) end,
   failures = case when r.arrived then 0 else e.failures + r.failures end,
   last_status = r.status, gone = e.gone or r.gone
 from json_to_recordset(cast(:rows as json))

@@ -2,29 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from email.utils import parsedate_to_datetime
-from typing import Literal
 
+from libs.egress.webhooks import Attempt
 from services.subscriptions.contract import DeliveryOutcome
 
 GONE = 410
 RETRY_AFTER_MAX_S = 86_400.0
 JITTER = 0.2
-Trouble = Literal["no-connection", "timeout", "protocol", "too-large", "redirect", "forgotten"]
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """An answer's status, or the trouble that there was instead of one."""
-
-    status: int | None = None
-    trouble: Trouble | None = None
-    retry_after_s: float | None = None
-
-    @property
-    def arrived(self) -> bool:
-        return self.status is not None and 200 <= self.status < 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +31,3 @@ def verdict(attempt: Attempt, made: int, retries_s: Sequence[float], luck: float
     wait_s = retries_s[made - 1] * (1 + JITTER * (luck - 0.5))
     asked_s = min(attempt.retry_after_s or 0.0, RETRY_AFTER_MAX_S)
     return Verdict(None, max(wait_s, asked_s))
-
-
-def retry_after(header: str | None, now: datetime) -> float | None:
-    """Seconds or a date, as RFC 9110 says; what is neither is passed over."""
-    if header is None:
-        return None
-    text = header.strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    try:
-        return max(0.0, (parsedate_to_datetime(text) - now).total_seconds())
-    except (ValueError, TypeError):
-        return None

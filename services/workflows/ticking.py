@@ -86,7 +86,7 @@ class Ticker:
 async def look(db: AsyncConnection) -> Looked:
     """One look, in one transaction of its own."""
     found = await db.execute(text(
-        "select now() as now, (select n from heads where partition = 0) as head,"
+        "select wall_clock() as now, (select n from heads where partition = 0) as head,"
         " (select n from readers where name = 'catalogue') as taken,"
         " (select min(next_at) from schedules) as next_at"
     ))  # fmt: skip

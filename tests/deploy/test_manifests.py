@@ -164,7 +164,7 @@ def test_only_those_with_business_outside_reach_the_internet(folder):
         if {"0.0.0.0/0", "2000::/3"} & {to.get("ipBlock", {}).get("cidr") for to in rule["to"]}
     }
 
-    assert out == {"executor", "subscriptions", "identity"}
+    assert out == {"executor", "subscriptions", "identity", "audit"}
 
 
 def test_the_internet_is_the_same_for_the_network_as_for_the_guard():

@@ -81,6 +81,7 @@ class Bed:
         self, path: str, body: Any, *, key: str | None = None,
         respond: Literal["accepted", "result"] = "result",
         wait_s: float = 10, deadline_s: float = 5, digest: str | None = None,
+        origin: str | None = None,
     ) -> "asyncio.Future[StartAnswer]":  # fmt: skip
         """Puts a webhook call on the WORK queue, as the gateway does; the answer comes later."""
         secret = await self.keys.key(self.org, "executions")
@@ -99,7 +100,7 @@ class Bed:
             key_digest=secret.digest(key or call, "key"), reply=inbox,
             deadline_ms=int((time.time() + deadline_s) * 1000), actor="system:hook",
             request_id=ids.new("req"), path=path, respond=respond, wait_s=wait_s,
-            bytes=len(encode(body)),
+            bytes=len(encode(body)), origin=origin,
         )  # fmt: skip
         await self.bus.nc.publish(SUBJECT, encode(start), headers={"Nats-Msg-Id": call})
         return future

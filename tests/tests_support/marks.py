@@ -1,6 +1,8 @@
 """Every field of a request that is personal, free or secret; and marks in those of executions."""
 
-from tests_support.api import Api
+import json
+
+from tests_support.api import MERGE, Api
 from tests_support.world import MARK, World, asked
 
 SENT = {
@@ -21,6 +23,8 @@ SENT = {
     "set-variable": {"value"},
     "find-executions": {"key", "q"},
     "find-entries": {"address"},
+    "find-instance-entries": {"address"},
+    "place-hold": {"reason"},
     "cancel-execution": {"reason"},
     "pause-execution": {"reason"},
     "resume-execution": {"value"},
@@ -35,6 +39,8 @@ SENT = {
     "start-execution": {"input"},
     "create-subscription": {"url"},
     "change-subscription": {"url"},
+    "create-siem-stream": {"url", "authorization"},
+    "change-siem-stream": {"url", "authorization"},
     "setup-form": {"token"},
     "join-form": {"token"},
     "sign-in-by-link": {"token"},
@@ -64,6 +70,23 @@ def controlled(world: World) -> None:
         assert api.ask("POST", decide, edited).status_code == 422, "there is nothing to edit"
         api.post(decide, {"comment": f"{MARK} comment"})
     many(api)
+    carried(world)
+
+
+def carried(world: World) -> None:
+    """Marks in where the trail is carried live, and in what is sent there to be let in."""
+    api, streams = world.home.owner, "/v1/audit/siem-streams"
+    api.post("/v1/audit/holds", {
+        "organization_id": world.home.id, "reason": f"{MARK} case", "from": "2026-01-01T00:00:00Z",
+        "to": "2026-01-02T00:00:00Z", "expires_at": "2099-01-01T00:00:00Z",
+    })  # fmt: skip
+    to = {"url": f"http://{world.receiver}/{MARK}/a", "authorization": f"Splunk {MARK}"}
+    answer = api.ask("POST", streams, to | {"format": "ocsf"})
+    path, tag = f"{streams}/{answer.json()['id']}", answer.headers["etag"]
+    other = {"url": f"http://{world.receiver}/{MARK}/b", "authorization": f"{MARK} key"}
+    headers = {"Content-Type": MERGE, "If-Match": tag}
+    changed = api.ask("PATCH", path, content=json.dumps(other).encode(), headers=headers)
+    assert changed.status_code == 200, changed.text
 
 
 def many(api: Api) -> None:
@@ -74,8 +97,11 @@ def many(api: Api) -> None:
         done = api.post(f"/v1/executions/{verb}", wanted | more, headers={"Prefer": "wait=10"})
         api.get(f"/v1/operations/{done['id']}/result")
     api.get(f"/v1/executions?q={MARK}")
-    api.get(f"/v1/audit/events?address={MARK}")
-    api.post("/v1/events", {"type": "custom.marked", "data": {f"{MARK} k": f"{MARK} v"}})
+    agent = {"User-Agent": f"{MARK} agent"}
+    for path in ("/v1/audit/events", "/v1/instance/audit-events"):
+        api.get(f"{path}?address={MARK}", headers=agent)
+    said = {"type": "custom.marked", "data": {f"{MARK} k": f"{MARK} v"}}
+    api.post("/v1/events", said, headers=agent)
     drafted(api)
 
 

@@ -57,9 +57,13 @@ def requests_of(world: World, op: Operation) -> Made:
         case "replay-execution" | "run-draft" | "try-step":
             good = good_body(op, world)
             return api, path, {"json": good}, {"json": good | {"input": {"who": "other"}}}
-        case "export-trail":
+        case "export-trail" | "create-siem-stream":
             good = good_body(op, world)
-            return api, path, {"json": good}, {"json": good | {"format": "ocsf"}}
+            other = "ocsf" if op.id == "export-trail" else "jsonl"
+            return api, path, {"json": good}, {"json": good | {"format": other}}
+        case "place-hold":
+            good = good_body(op, world)
+            return api, path, {"json": good}, {"json": good | {"reason": "another quarrel"}}
         case "migrate-execution":
             execution, _ = asked(api, home.ids["asks"])
             path = home.path(op, execution=execution)

@@ -26,7 +26,7 @@ START_WITHIN_S, STOP_WITHIN_S = 100, 40
 ASIDE = (
     r"event\.(access-refused|api-usage-recorded|sign-in-refused|key-created|service-.*"
     r"|execution-opened|call-opened|file-opened|trail-read"
-    r"|checkpoint-signed|digest-signed)$"
+    r"|checkpoint-signed|digest-signed|siem-delivered|siem-checked)$"
 )
 
 

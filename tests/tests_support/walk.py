@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tests_support.api import JSON, YAML, Api, Operation
-from tests_support.world import PASSWORD, SIGN_UP, Organization, World, greeter
+from tests_support.world import PASSWORD, SIGN_UP, Organization, World, greeter, walked_hold
 
 EXAMPLES: dict[str, Any] = {
     "string": "text", "integer": 7, "number": 1.5, "boolean": True, "array": [], "object": {},
@@ -90,6 +90,9 @@ def good_body(operation: Operation, world: World) -> dict[str, Any]:
         "emit-event": {"type": "custom.walked", "data": {"n": 1}},
         "export-trail": {"format": "jsonl", "from": "2026-01-01T00:00:00Z",
                          "to": "2026-01-02T00:00:00Z"},
+        "create-siem-stream": {"url": f"http://{world.receiver}/siem", "format": "ocsf"},
+        "change-siem-stream": {"format": "jsonl"},
+        "place-hold": walked_hold(world.home.id),
         "resume-signing": {"trail": f"trail_{0:026}"},
     }  # fmt: skip
     return dict(bodies[operation.id])

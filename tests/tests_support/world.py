@@ -60,6 +60,13 @@ output: {{decision: "${{{{ ok.decision }}}}", input: "${{{{ ok.input }}}}"}}
 """
 
 
+def walked_hold(organization: str) -> dict[str, Any]:
+    """The body of a legal hold on a day on which nothing was entered."""
+    return {"organization_id": organization, "reason": "a quarrel", "actor": ["per_nobody"],
+            "from": "2026-01-01T00:00:00Z", "to": "2026-01-02T00:00:00Z",
+            "expires_at": "2099-01-01T00:00:00Z"}  # fmt: skip
+
+
 def asked(api: Api, workflow: str, n: int = 7) -> tuple[str, str]:
     """Starts an asker; the execution and its approval, once it waits."""
     made = api.post(f"/v1/workflows/{workflow}/executions", {"input": {"n": n}})
@@ -191,6 +198,9 @@ def furnish(world: World, organization: Organization) -> None:
         })
         for path in ("/events", "/gone")
     )  # fmt: skip
+    siem = api.post(
+        "/v1/audit/siem-streams", {"url": f"http://{world.receiver}/siem", "format": "ocsf"}
+    )
     invited = api.post("/v1/invitations", {"email": f"zoe-{tail}@example.com", "role": "viewer"})
     called = until(
         lambda: _called(hooks, organization), 20, lambda: "the published hook does not answer"
@@ -201,6 +211,11 @@ def furnish(world: World, organization: Organization) -> None:
     notification = until(lambda: api.get("/v1/notifications")["data"])[0]
     event = api.get("/v1/audit/events")["data"][0]["id"]
     until(lambda: api.ask("GET", f"/v1/audit/events/{event}/proof").status_code == 200)
+    hold, over = (
+        world.home.owner.post("/v1/audit/holds", walked_hold(organization.id)) for _ in range(2)
+    )
+    world.home.owner.ask("DELETE", f"/v1/audit/holds/{over['id']}")
+    ended = [h for h in api.get("/v1/audit/holds")["data"] if h["id"] == over["id"]]
     organization.ids |= {
         "workflow": workflow["id"], "version": "1", "type": "http-request", "step": "greeting",
         "name-of-variables": f"colour-{tail}", "name-of-secrets": f"key-{tail}",
@@ -209,7 +224,8 @@ def furnish(world: World, organization: Organization) -> None:
         "person": api.get("/v1/members")["data"][0]["person"],
         "review": review["id"], "approval": approval, "operation": operation["id"],
         "asks": asks["id"], "notification": notification["id"], "disabled": gone["id"],
-        "event": event, "invitation": invited["id"],
+        "event": event, "invitation": invited["id"], "stream": siem["id"],
+        "hold": hold["id"], "receipt": ended[0]["receipt"],
         "level": "0", "index": "0", "from-size": "0", "to-size": "1",
         "file": file["id"],
     }  # fmt: skip

@@ -2,6 +2,8 @@
 
 from libs.common.messages import Event
 from libs.common.streams import subject_of
+from services.audit.domain import category_of
+from services.audit.promised import promised_of
 from tools import inventory
 from tools.docs.markdown import code, first_sentence, page, table
 from tools.docs.types import fields_of
@@ -12,6 +14,10 @@ basis it is processed, and how long it is kept. All of that follows from the fie
 (`libs/common/fields.py`). *Sealed* means that only ciphertext is stored and sent; sealed fields
 are left out of what customers see of public events. Events travel as CloudEvents 1.0 in JSON
 batches; the envelope has the organization, the actor, the stream and the version in it.
+
+In the trail each type has a category, by which it is searched. It belongs to one of the six that
+are promised: authentication, API usage, workflow execution, integration activity, errors and
+administrative access. Whatever failed counts among the errors too (`outcome=failure`).
 """
 HEAD = ("field", "type", "class", "category", "purpose", "basis", "kept", "about")
 
@@ -29,10 +35,12 @@ def events_page() -> str:
 
 def _overview(kinds: list[type[Event]]) -> str:
     rows = [
-        (code(kind.type), str(kind.version), "public" if kind.public else "", _says(kind))
+        (code(kind.type), str(kind.version), "public" if kind.public else "",
+         category_of(kind.type), promised_of(kind.type), _says(kind))
         for kind in kinds
-    ]
-    return table(("type", "version", "to customers", "says"), rows)
+    ]  # fmt: skip
+    head = ("type", "version", "to customers", "in the trail", "of the six", "says")
+    return table(head, rows)
 
 
 def _event(kind: type[Event]) -> str:

@@ -1,25 +1,20 @@
 """What others may ask of audit, and the facts it records."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
-from libs.common.fields import (
-    Actor,
-    Count,
-    DataClass,
-    EventId,
-    Flag,
-    Meaning,
-    Moment,
-    RequestId,
-    StreamName,
-    Subject,
-    Word,
-)
+from libs.common.fields import Actor, Count, EventId, Flag, Moment, StreamName, Word
 from libs.common.lists import Page, PageQuery
 from libs.common.messages import Event, Message, Query
-from libs.common.purposes import Basis, Kept, Purpose
+from services.audit.contract.entries import Category as Category
+from services.audit.contract.entries import EntryShown as EntryShown
+from services.audit.contract.entries import EventTypePattern as EventTypePattern
+from services.audit.contract.entries import Outcome as Outcome
+from services.audit.contract.entries import SourceAddress as SourceAddress
+from services.audit.contract.entries import UserAgent as UserAgent
+from services.audit.contract.forgetting import *  # noqa: F403 - a part of this one, to others
+from services.audit.contract.holds import *  # noqa: F403 - a part of this one, to others
 from services.audit.contract.inventory import CheckInventory as CheckInventory
 from services.audit.contract.inventory import CheckShown as CheckShown
 from services.audit.contract.inventory import Difference as Difference
@@ -30,30 +25,18 @@ from services.audit.contract.inventory import InventoryShown as InventoryShown
 from services.audit.contract.inventory import LeafShown as LeafShown
 from services.audit.contract.inventory import Mark as Mark
 from services.audit.contract.inventory import PlaceShown as PlaceShown
+from services.audit.contract.looking import TrailRead as TrailRead
+from services.audit.contract.origins import FindOriginKeys as FindOriginKeys
+from services.audit.contract.origins import OriginKeyFound as OriginKeyFound
+from services.audit.contract.origins import OriginKeysFound as OriginKeysFound
+from services.audit.contract.origins import origin_kid as origin_kid
 from services.audit.contract.proof import *  # noqa: F403 - a part of this one, to others
 from services.audit.contract.record import FindProcessingRecord as FindProcessingRecord
 from services.audit.contract.record import RecordShown as RecordShown
+from services.audit.contract.siem import *  # noqa: F403 - a part of this one, to others
 
 SERVICE = "audit"
 PRODUCERS = ("identity", "workflows", "executor", "billing", "subscriptions")
-Category = Literal[
-    "authentication", "api-usage", "administration", "workflow", "execution", "integration",
-    "error", "billing", "privacy", "platform", "other",
-]  # fmt: skip
-Outcome = Literal["success", "failure", "refused"]
-EventTypePattern = Annotated[Word, Field(pattern=r"^[a-z0-9.-]+\*?$")]
-
-
-def _of_origin(category: str) -> Meaning:
-    """Stored in the trail's sealed detail only; a caller's answer is the one place it is open."""
-    return Meaning(
-        DataClass.DIRECT, category, Subject.PERSON, Purpose.SECURITY, Basis.LEGITIMATE_INTEREST,
-        Kept.TRAIL_DETAIL, False,
-    )  # fmt: skip
-
-
-SourceAddress = Annotated[str, Field(max_length=64), _of_origin("network address")]
-UserAgent = Annotated[str, Field(max_length=1000), _of_origin("user agent")]
 
 
 # -- events ------------------------------------------------------------------------------------
@@ -80,29 +63,6 @@ class GapClosed(Event, type="audit.event.gap-closed"):
 # -- queries (the answers are what REST shows) ---------------------------------------------------
 
 
-class EntryShown(Message):
-    """That something happened, when and by whom; never what was processed.
-
-    `resource` is the id of the thing (`wf_…`), `version` its place in that thing's history.
-    `actor` is `forgotten` when the person's key is destroyed; address and user agent are then gone.
-    """
-
-    id: EventId
-    type: Word
-    category: Category
-    producer: Word
-    number: Count
-    resource_kind: Word
-    resource: StreamName
-    version: Count
-    actor: Actor
-    outcome: Outcome
-    address: SourceAddress | None
-    user_agent: UserAgent | None
-    request_id: RequestId | None
-    occurred_at: Moment
-
-
 class FindEntries(
     PageQuery, type="audit.query.find-entries", permission="audit:read", answers=Page[EntryShown]
 ):
@@ -119,6 +79,13 @@ class FindEntries(
     category: list[Category] | None = None
     from_at: Moment | None = None
     to_at: Moment | None = None
+
+
+class FindInstanceEntries(
+    FindEntries, type="audit.query.find-instance-entries", permission="instance",
+    answers=Page[EntryShown],
+):  # fmt: skip
+    """Of the installation's own trail: sign-ins, processes, what belongs to no organization."""
 
 
 class FindEntry(Query, type="audit.query.find-entry", permission="audit:read", answers=EntryShown):

@@ -18,6 +18,7 @@ from services.executor.contract.exporting import *
 from services.executor.contract.files import *
 from services.executor.contract.following import *
 from services.executor.contract.forgetting import *
+from services.executor.contract.looking import *
 from services.executor.contract.operations import *
 from services.executor.contract.replays import *
 from services.executor.contract.signals import *

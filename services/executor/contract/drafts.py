@@ -10,7 +10,9 @@ from libs.common.fields import (
     ExecutionId,
     Flag,
     FreeText,
+    HostName,
     Milliseconds,
+    Number,
     Pointer,
     SealedJson,
     StepPath,
@@ -195,6 +197,19 @@ class GoldenDocument(Query, type="executor.query.golden-document", answers=Golde
     workflow_id: WorkflowId
     document: SealedJson
     last: LastFew
+
+
+class CallTried(Event, type="executor.event.call-tried"):
+    """A step of a draft that somebody tries has called something outside."""
+
+    workflow_id: WorkflowId
+    path: StepPath
+    connector: Word
+    host: HostName
+    attempt: Count
+    outcome: Literal["done", "failed"]
+    status: Number | None
+    duration_ms: Milliseconds
 
 
 class StepTried(Event, type="executor.event.step-tried", public=True):

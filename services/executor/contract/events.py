@@ -192,6 +192,7 @@ class EffectEnded(Event, type="executor.event.effect-ended"):
     error: ErrorFact | None
     retry_at: Moment | None
     undo: UndoFact | None = None
+    host: HostName | None = None
 
 
 class EgressRefused(Event, type="executor.event.egress-refused", public=True):

@@ -1,8 +1,12 @@
-"""Executions that somebody has forgotten before their time."""
+"""Executions that leave: forgotten by somebody before their time, or when their days are over."""
+
+from typing import Literal
 
 from libs.common.errors import Conflict
-from libs.common.fields import Count, ExecutionId, WorkflowId
+from libs.common.fields import Count, ExecutionId, Moment, WorkflowId
 from libs.common.messages import Command, Event, Message
+
+What = Literal["executions", "calls", "events"]
 
 
 class ExecutionNotEnded(Conflict):
@@ -35,3 +39,17 @@ class ExecutionForgotten(Event, type="executor.event.execution-forgotten", publi
     execution_id: ExecutionId
     workflow_id: WorkflowId
     events: Count
+
+
+class HistoryExpired(Event, type="executor.event.history-expired"):
+    """That much of an organization's history has left, and why: it is older than `history_days`.
+
+    `calls` began no execution, `events` belong to none or came after it had left. `first_at` and
+    `last_at` are the oldest and newest end (of executions) or moment among what left together.
+    """
+
+    what: What
+    history_days: Count
+    count: Count
+    first_at: Moment
+    last_at: Moment

@@ -94,6 +94,13 @@ class OperationRequested(Event, type="executor.event.operation-requested", publi
     total: Count
 
 
+class OperationStopped(Event, type="executor.event.operation-stopped", public=True):
+    """Somebody wants no further piece of it begun."""
+
+    operation_id: OperationId
+    kind: Word
+
+
 class OperationEnded(Event, type="executor.event.operation-ended", public=True):
     operation_id: OperationId
     kind: Word

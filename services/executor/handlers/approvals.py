@@ -1,11 +1,11 @@
 """Approvals: what waits for a person, and what they decide."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 from faststream.nats import NatsRouter
 from faststream.nats.response import NatsResponse
 
+from libs.common import clock
 from libs.common.bus import CausedBy, reply
 from libs.common.errors import FieldProblem, InvalidInput, NotFound
 from libs.common.eventstore import stream_of
@@ -29,6 +29,7 @@ from services.executor.contract import (
 from services.executor.domain import Decide
 from services.executor.engine import Engine
 from services.executor.handlers.controls import sealed
+from services.executor.looking import execution_opened
 from services.executor.noted import NOTED
 from services.executor.signals import history, signal
 from services.executor.work import PURPOSE
@@ -63,7 +64,7 @@ def register(r: NatsRouter, engine: Engine) -> None:
             approval=row.approval, person=meta.actor, named=_named(row, meta),
             starter=await _starter(engine, events, meta), decision=command.decision,
             comment=await sealed(engine, meta, row.execution, command.comment),
-            input=await _edited(engine, command, row, events, meta), at=datetime.now(UTC),
+            input=await _edited(engine, command, row, events, meta), at=clock.now(),
         )  # fmt: skip
         await signal(engine, row.execution, said, meta)
         answer = await _decided(engine, row, command, meta)
@@ -92,6 +93,7 @@ async def shown(engine: Engine, row: Any, meta: Meta) -> ApprovalShown:
         keys = engine.service.keys
         message = await keys.open(org, PURPOSE, stream, row.message)
         given = await keys.open(org, PURPOSE, stream, row.input)
+        execution_opened(engine, row.execution, "approval", meta, "approvals:decide")
     return ApprovalShown(
         id=row.approval, execution=row.execution, workflow=row.workflow, version=row.version,
         step=row.step, status=row.status, by=row.by, quorum=row.quorum,

@@ -29,6 +29,7 @@ from services.executor.contract import (
     TriggerCallUnmatched,
 )  # fmt: skip
 from services.executor.engine import Engine
+from services.executor.looking import call_opened, execution_opened
 from services.executor.noted import NOTED
 from services.executor.operations import ITEMS_MAX, Kind, Made, Operations, Piece
 from services.executor.resend import resend
@@ -58,7 +59,12 @@ def register(r: NatsRouter, engine: Engine, starts: Starts, running: Operations)
 
     @r.subscriber(OpenCall.type, queue=SERVICE)
     async def open_call(query: OpenCall, meta: CausedBy) -> NatsResponse:
-        headers, body = await call_data(engine, meta, await _call(engine, meta, query.call_id))
+        row = await _call(engine, meta, query.call_id)
+        headers, body = await call_data(engine, meta, row)
+        if row.execution is not None:
+            execution_opened(engine, row.execution, "call", meta)
+        else:
+            call_opened(engine, query.call_id, meta)
         return reply(CallData(id=query.call_id, headers=headers, body=body))
 
     @r.subscriber(ResendCall.type, queue=SERVICE)

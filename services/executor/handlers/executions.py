@@ -28,6 +28,7 @@ from services.executor.contract import (
 from services.executor.data import open_data
 from services.executor.engine import Engine
 from services.executor.ledger import effects_of
+from services.executor.looking import execution_opened
 from services.executor.signals import history
 from services.executor.summary import shown, summary_of
 from services.executor.timeline import entries
@@ -64,7 +65,10 @@ def register(r: NatsRouter, engine: Engine) -> None:
     async def open_execution_data(query: OpenData, meta: CausedBy) -> NatsResponse:
         events = await history(engine, meta, query.execution_id)
         key = await engine.service.keys.key(meta.organization, "executions")
-        return reply(open_data(query, events, key))
+        data = open_data(query, events, key)
+        what = "data" if query.step is None else "step"
+        execution_opened(engine, query.execution_id, what, meta)
+        return reply(data)
 
     @r.subscriber(ListConnectors.type, queue=SERVICE)
     async def list_connectors(query: ListConnectors) -> NatsResponse:

@@ -19,6 +19,7 @@ from services.executor.contract import (
 from services.executor.data import open_data
 from services.executor.engine import Engine
 from services.executor.handlers.executions import show
+from services.executor.looking import execution_opened
 from services.executor.operation_tables import pieces
 from services.executor.operations import PURPOSE, Kind, Made, Operations, Piece
 from services.executor.signals import history
@@ -58,6 +59,7 @@ class Exporter:
         key = await self._engine.service.keys.key(piece.meta.organization, PURPOSE)
         shown = await show(self._engine, piece.meta, events)
         data = open_data(OpenData(execution_id=piece.item), events, key)
+        execution_opened(self._engine, piece.item, "export", piece.meta)
         line = shown.model_dump(mode="json") | {
             "data": data.model_dump(mode="json", include={"input", "output", "error"})
         }

@@ -1,11 +1,10 @@
 """Files as callers send and read them: piece by piece, never in whole."""
 
-from datetime import UTC, datetime
-
 from faststream.nats import NatsRouter
 from faststream.nats.response import NatsResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from libs.common import clock
 from libs.common.bus import CausedBy, reply
 from services.executor.contract import (
     SERVICE,
@@ -22,6 +21,7 @@ from services.executor.contract import (
 from services.executor.engine import Engine
 from services.executor.file_values import value_of
 from services.executor.files import Files, stored
+from services.executor.looking import file_opened
 from services.executor.noted import NOTED
 
 
@@ -35,7 +35,7 @@ def register(r: NatsRouter, engine: Engine, files: Files) -> None:
     async def store_file(command: StoreFile, meta: CausedBy) -> NatsResponse:
         shown = FileShown(
             id=command.file, media_type=command.media_type, size_bytes=command.size_bytes,
-            stored_at=datetime.now(UTC),
+            stored_at=clock.now(),
             value=value_of(command.file, command.media_type, command.size_bytes),
         )  # fmt: skip
 
@@ -50,6 +50,7 @@ def register(r: NatsRouter, engine: Engine, files: Files) -> None:
     @r.subscriber(FindFile.type, queue=SERVICE)
     async def find_file(query: FindFile, meta: CausedBy) -> NatsResponse:
         row = await files.find(meta.organization, query.file)
+        file_opened(engine, query.file, meta)
         return reply(FileFound(
             file=row.file, media_type=row.media_type, size_bytes=row.size_bytes,
             upload=row.upload, pieces=row.pieces,

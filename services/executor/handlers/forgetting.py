@@ -5,6 +5,7 @@ from faststream.nats.response import NatsResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.bus import CausedBy
+from libs.common.errors import NotFound
 from libs.common.eventstore import stream_of
 from services.executor import forgetting
 from services.executor.contract import (
@@ -28,7 +29,10 @@ def register(r: NatsRouter, engine: Engine) -> None:
         )
 
         async def beside(db: AsyncConnection) -> None:
-            await forgetting.hide(db, command.execution_id, events[0])
+            at = events[0].time
+            row = forgetting.Hidden(command.execution_id, at, at + forgetting.AFTER)
+            if not await forgetting.hide(db, meta.organization, [row]):
+                raise NotFound()
 
         stream = stream_of("forgotten", meta.organization, command.execution_id)
         shown = ForgottenShown(id=command.execution_id)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.bus import CausedBy, reply
 from libs.common.errors import Forbidden, NotFound
 from libs.common.eventstore import stream_of
-from libs.common.messages import Meta
+from libs.common.messages import Event, Meta
 from libs.common.pages import page_of, seek
 from services.executor.contract import (
     SERVICE,
@@ -18,6 +18,7 @@ from services.executor.contract import (
     FindOperation,
     FindOperationResult,
     FindOperations,
+    OperationStopped,
     PieceShown,
 )
 from services.executor.noted import NOTED
@@ -100,8 +101,12 @@ def register(r: NatsRouter, running: Operations) -> None:
         if (before := await service.answered_before(meta)) is not None:
             return before
         row = await own(command.operation_id, meta)
+        facts: list[Event] = []
         if row.ended_at is None:
             await running.stop(row.id)
+            facts = [OperationStopped(operation_id=row.id, kind=row.kind)]
         answer = shown(await own(command.operation_id, meta))
         stream = stream_of("operation", row.org, row.id)
-        return await service.decide(NOTED, stream, [], meta, answer=lambda state, version: answer)
+        return await service.decide(
+            NOTED, stream, facts, meta, answer=lambda state, version: answer
+        )

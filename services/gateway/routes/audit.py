@@ -12,6 +12,7 @@ from services.audit.contract import (
     FindCompleteness,
     FindEntries,
     FindEntry,
+    FindInstanceEntries,
 )
 from services.gateway.access import AuditReader, Operator
 from services.gateway.parameters import Parameters
@@ -32,6 +33,14 @@ async def find_entries(
 async def find_entry(call: AuditReader, event: str) -> Response:
     """One entry."""
     return await call.show(FindEntry, {"event_id": event})
+
+
+@routes.get("/v1/instance/audit-events", Page[EntryShown])
+async def find_instance_entries(
+    call: Operator, given: Annotated[dict[str, Any], Depends(Parameters(FindInstanceEntries))]
+) -> Response:
+    """The installation's own trail: sign-ins, processes, what belongs to no organization."""
+    return await call.listed(FindInstanceEntries, given)
 
 
 @routes.get("/v1/audit/completeness", CompletenessShown)

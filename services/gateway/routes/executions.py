@@ -160,11 +160,12 @@ async def start_execution(
     call.idempotency_key()
     key = call.request.scope["troth"].key
     workflow_id, wait_s = await call.door.workflow_id(call.organization, workflow), call.wait_s()
+    meta = call.meta()
     order = Order(
         "manual", call.organization, workflow_id, f"{call.actor}:{key}",
         {"input": body.get("input", {})}, await read(call.request), call.actor, call.request_id,
         workflow=workflow_id, version=body.get("version"), result=bool(wait_s),
-        wait_s=wait_s or 0, traceparent=call.meta().traceparent,
+        wait_s=wait_s or 0, origin=meta.origin, traceparent=meta.traceparent,
     )  # fmt: skip
     answer = await call.door.starts.start(order)
     if answer.status == "refused":

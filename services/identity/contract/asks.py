@@ -19,6 +19,8 @@ from libs.common.fields import (
     PersonId,
     PersonName,
     PolicyVersion,
+    RequestId,
+    SealedOrigin,
     SecretText,
     SessionId,
     Title,
@@ -152,7 +154,10 @@ class ReadNotification(
 
 
 class AccessReport(Message):
-    """What a gateway counted: `reason` set means refused, else use with its class of status."""
+    """What a gateway counted: `reason` set means refused, else use with its class of status.
+
+    `request_id` is the first one's; what came from elsewhere is counted apart, by `origin_digest`.
+    """
 
     organization: OrganizationId = "instance"
     actor: Actor
@@ -162,6 +167,9 @@ class AccessReport(Message):
     permission: Word | None = None
     status_class: StatusClass | None = None
     count: Count = 1
+    request_id: RequestId | None = None
+    origin: SealedOrigin | None = None
+    origin_digest: Digest | None = None
 
 
 class RecordAccess(Command, type="identity.command.record-access", answers=AccessRecorded):

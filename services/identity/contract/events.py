@@ -53,7 +53,7 @@ class SessionOpened(Event, type="identity.event.session-opened"):
 
 
 class SignInRefused(Event, type="identity.event.sign-in-refused"):
-    """Folded: one per account, reason and minute."""
+    """Folded: of one account, reason and address, gathered for half a minute."""
 
     person_id: PersonId | None
     email_index: Digest
@@ -148,7 +148,7 @@ class ApiKeyRevoked(Event, type="identity.event.api-key-revoked", public=True):
 
 
 class AccessRefused(Event, type="identity.event.access-refused"):
-    """Folded per actor, operation and minute."""
+    """Folded per actor, operation, reason and origin, gathered for half a minute."""
 
     actor: Actor
     operation: Word
@@ -159,7 +159,7 @@ class AccessRefused(Event, type="identity.event.access-refused"):
 
 
 class ApiUsageRecorded(Event, type="identity.event.api-usage-recorded"):
-    """Per actor, operation, class of status and minute."""
+    """Per actor, operation, class of status and origin, gathered for half a minute."""
 
     actor: Actor
     operation: Word

@@ -32,7 +32,7 @@ def router(parts: Parts) -> NatsRouter:
 
 
 def _folded(reports: list[AccessReport]) -> list[dict[str, object]]:
-    """One row per organization, caller, operation, result and minute, in a steady order."""
+    """One row per organization, caller, operation, result, origin and minute, in a steady order."""
     folded: dict[str, dict[str, object]] = {}
     for report in reports:
         row: dict[str, object] = {
@@ -41,8 +41,12 @@ def _folded(reports: list[AccessReport]) -> list[dict[str, object]]:
             "permission": report.permission, "status_class": report.status_class,
             "minute": report.at.replace(second=0, microsecond=0),
         }  # fmt: skip
-        tally = hashlib.sha256(repr(sorted(row.items())).encode()).hexdigest()
+        alike = [*sorted(row.items()), report.origin_digest]
+        tally = hashlib.sha256(repr(alike).encode()).hexdigest()
+        row |= {
+            "since": report.at, "origin": report.origin, "request_id": report.request_id
+        }  # fmt: skip
         before = folded.get(tally, {"count": 0})["count"]
         assert isinstance(before, int)
-        folded[tally] = row | {"tally": tally, "count": before + report.count}
+        folded[tally] = folded.get(tally, row) | {"tally": tally, "count": before + report.count}
     return [folded[tally] for tally in sorted(folded)]

@@ -18,7 +18,7 @@ def router(parts: Parts) -> NatsRouter:
     @r.subscriber(FindKey.type, queue=SERVICE)
     async def find_key(query: FindKey, meta: CausedBy) -> NatsResponse:
         granted(meta, query.purpose)
-        late = query.purpose == "audit" and query.owner.startswith("per_")
+        late = query.purpose == "audit" and query.owner.startswith(("per_", "org_"))
         fetch = parts.keystore.fetch_late if late else parts.keystore.fetch
         found = await fetch(query.owner, query.purpose)
         if found is None:

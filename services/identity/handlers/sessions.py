@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.bus import CausedBy
 from libs.common.errors import TooMany
+from libs.common.messages import Meta
 from services.identity import emails, limits, tables
 from services.identity.contract import (
     SERVICE,
@@ -32,7 +33,7 @@ def router(parts: Parts) -> NatsRouter:
 
     @r.subscriber(OpenSession.type, queue=SERVICE)
     async def open_session(command: OpenSession, meta: CausedBy) -> NatsResponse:
-        person_id, rehashed = await _signed_in(parts, command)
+        person_id, rehashed = await _signed_in(parts, command, meta)
         session_id, token, expires_at = new_id("ses", meta, person_id), new_token("session"), end()
 
         async def beside(db: AsyncConnection) -> None:
@@ -82,7 +83,7 @@ async def keep_session(
     ).on_conflict_do_nothing())  # fmt: skip
 
 
-async def _signed_in(parts: Parts, command: OpenSession) -> tuple[str, str | None]:
+async def _signed_in(parts: Parts, command: OpenSession, meta: Meta) -> tuple[str, str | None]:
     """The person, and a new hash when the old one is of another scheme.
 
     An unknown address and a wrong password do the same work and answer the same.
@@ -96,16 +97,20 @@ async def _signed_in(parts: Parts, command: OpenSession) -> tuple[str, str | Non
             .where(tables.emails.c.email_index == account)
         )).first()  # fmt: skip
     person_id = found.person_id if found else None
+
+    async def refuse(db: AsyncConnection, reason: str) -> None:
+        await limits.count_refusal(db, account, person_id, reason, at, meta, command.address)
+
     try:
         async with database.work() as db:
             await limits.may_try(db, account, command.address, at)
     except TooMany:
         async with database.work() as db:
-            await limits.count_refusal(db, account, person_id, "too-many", at)
+            await refuse(db, "too-many")
         raise
     if not await parts.hasher.fits(command.password, found.hash if found else None):
         async with database.work() as db:
-            await limits.count_refusal(db, account, person_id, "credential-invalid", at)
+            await refuse(db, "credential-invalid")
         raise CredentialInvalid("e-mail address or password is wrong")
     assert found is not None
     same = found.scheme == parts.hasher.scheme

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.bus import CausedBy
 from libs.common.errors import NotFound
 from libs.common.messages import Meta
+from libs.egress.webhooks import new_secret
 from services.subscriptions.addresses import host_of
 from services.subscriptions.contract import (
     SERVICE,
@@ -38,7 +39,6 @@ from services.subscriptions.domain import (
     subscription,
 )  # fmt: skip
 from services.subscriptions.handlers.parts import CONTENT, SECRETS, Parts, Urls, new_id, now, stream
-from services.subscriptions.signing import new_secret
 from services.subscriptions.tables import signing_secrets
 from services.subscriptions.views.listing import show
 
@@ -160,5 +160,5 @@ async def _retire_secrets(db: AsyncConnection, org: str, id: str) -> None:
     c = signing_secrets.c
     mine = (c.org == org) & (c.subscription == id)
     await db.execute(delete(signing_secrets).where(mine, c.valid_until.is_not(None)))
-    until = text("now() + make_interval(secs => :s)").bindparams(s=BOTH_VALID.total_seconds())
+    until = func.wall_clock() + BOTH_VALID
     await db.execute(update(signing_secrets).where(mine).values(valid_until=until))

@@ -1,9 +1,9 @@
 """What the handlers share: the service, the guard's policy, times and sealed URLs."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
-from libs.common import ids
+from libs.common import clock, ids
 from libs.common.eventstore import stream_of
 from libs.common.messages import Meta
 from libs.common.privacy import FORGOTTEN, DataKey, Forgotten
@@ -25,7 +25,7 @@ def stream(organization: str, subscription: str) -> str:
 
 def now() -> datetime:
     """Whole milliseconds, so that an answer and its repetition from the log are equal."""
-    at = datetime.now(UTC)
+    at = clock.now()
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 

@@ -1,8 +1,8 @@
 """What handlers prepare before a decision: ids, times, sealed texts, and what is known."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
-from libs.common import ids
+from libs.common import clock, ids
 from libs.common.messages import Meta
 from libs.common.service import Service
 from libs.language.check import Known
@@ -14,7 +14,7 @@ from services.workflows.views import queries
 
 def now() -> datetime:
     """This moment in milliseconds, as it will be shown for ever."""
-    moment = datetime.now(UTC)
+    moment = clock.now()
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -22,7 +22,14 @@ from libs.common.messages import Event, Meta
 from libs.common.service import Service
 from libs.common.testing import PASSWORD, eventually, prepare
 from services.audit.app import SCHEMA, Parts, parts_of
-from services.audit.contract import PRODUCERS, CompletenessShown, FindCompleteness, ProducerShown
+from services.audit.contract import (
+    PRODUCERS,
+    CompletenessShown,
+    FindCompleteness,
+    ProducerShown,
+    TrailRead,
+)
+from services.audit.daykeys import KEPT_DAYS, DayKeys
 from services.audit.settings import AuditSettings
 
 ONE, TWO = "org_one", "org_two"
@@ -75,9 +82,13 @@ class World:
         await append(service, stream, [Noted()] * count, organization, actor=actor)
         return execution
 
-    async def ask(self, message: Any, organization: str = ONE, permission: str = "") -> Any:
+    async def ask(
+        self, message: Any, organization: str = ONE, permission: str = "",
+        actor: str = "system:reader",
+    ) -> Any:  # fmt: skip
+        """As a service: what people read of the trail makes entries of its own."""
         permissions = frozenset({permission} if permission else {"audit:read", "instance"})
-        meta = Meta(organization=organization, actor="per_1", permissions=permissions)
+        meta = Meta(organization=organization, actor=actor, permissions=permissions)
         return (await self.producers["identity"].bus.ask(message, meta)).value
 
     async def completeness(self) -> CompletenessShown:
@@ -136,6 +147,90 @@ async def world(servers: Servers, tmp_path: Path) -> AsyncIterator[World]:
     try:
         for service in made.all():
             await service.start()
+        yield made
+    finally:
+        for service in reversed(made.all()):
+            await service.stop()
+        await delete_streams(made.settings, "audit", *PRODUCERS)
+
+
+class Past(World):
+    """Events of days that are to be forgotten; nothing runs before `begin`.
+
+    The ratchet begins with `first`, the oldest of six days that are ninety days old or older.
+    """
+
+    def __init__(self, servers: Servers, folder: Path) -> None:
+        super().__init__(servers, folder)
+        self.today = int(self.now.timestamp()) // 86_400
+        self.first = self.today - KEPT_DAYS - 5
+        self.places = self.settings.key_places
+        DayKeys(self.places, lambda: self.first + KEPT_DAYS - 1).refresh()
+
+    async def on(
+        self, day: int, count: int, kind: type[Event] = Noted, organization: str = ONE,
+        actor: str = "per_1",
+    ) -> None:  # fmt: skip
+        """So many events at noon of this day."""
+        service = self.producers["executor"]
+        stream = stream_of("execution", organization, ids.new("exe"))
+        await append(service, stream, [kind()] * count, organization, actor=actor)
+        at = f"timestamptz 'epoch' + interval '{day * 24 + 12} hours'"
+        self.in_log_of("executor", f"update log set at = {at} where stream = '{stream}'")
+
+    async def begin(self, digests: int = 24) -> None:
+        """Starts everything; so many digests, one an hour up to the last full one, are there."""
+        for service in self.all():
+            await service.start()
+        await self.audit.note_start("0", "0")
+        await self.complete(30)
+        self.add_digests(digests)
+
+    def add_digests(self, count: int, hours: int = 1, later: timedelta = timedelta()) -> None:
+        end = self.now.replace(minute=0, second=0, microsecond=0) + later
+        with self.as_administrator() as admin:
+            for back in range(count, 0, -1):
+                at = end - timedelta(hours=hours) * back
+                admin.execute(
+                    "insert into digests select coalesce(max(number), 0) + 1, %s, %s, true, 'note',"
+                    " '[]' from digests", (at, at + timedelta(hours=hours)),
+                )  # fmt: skip
+
+    async def forget(self) -> int:
+        """Turns of the runner until nothing more goes."""
+        gone = 0
+        while step := await self.parts.forgetting.anonymizer.step():
+            gone += step
+        return gone
+
+    def rows(self, sql: str, *values: Any) -> list[Any]:
+        """As the server's administrator."""
+        with self.as_administrator() as admin:
+            return admin.execute(sql.encode(), values or None).fetchall()
+
+    def order(self, sql: str) -> None:
+        with self.as_administrator() as admin:
+            admin.execute(sql.encode())
+
+    def told(self, kind: type[Event], organization: str | None = None) -> list[Any]:
+        """The data of such events in audit's log."""
+        found = self.rows("select org, data from log where type = %s order by n", kind.type)
+        return [data for org, data in found if organization in (None, org)]
+
+    async def looks(self) -> list[Any]:
+        """Of the one organization into whose case somebody looked."""
+        return self.told(TrailRead, ONE)
+
+    def days_kept(self) -> list[int]:
+        """Days whose details are there, without those that are made ahead."""
+        sql = "select distinct day from audit_detail order by 1"
+        return [day for (day,) in self.rows(sql)]
+
+
+@pytest.fixture
+async def past(servers: Servers, tmp_path: Path) -> AsyncIterator[Past]:
+    made = Past(servers, tmp_path)
+    try:
         yield made
     finally:
         for service in reversed(made.all()):

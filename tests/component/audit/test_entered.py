@@ -9,7 +9,7 @@ from tests_support.desk import ORG, Desk, days_ago, today
 from tests_support.servers import Servers
 
 from libs.common import ids
-from libs.common.origins import Origin, seal_origin
+from libs.common.origins import Origin, OriginKey
 from libs.trail.canonical import FIELDS, body_of, commitment, leaf
 from libs.trail.tree import Frontier, split
 from services.audit.batch import trail_name
@@ -146,7 +146,7 @@ async def test_who_is_forgotten_stands_in_no_entry_any_more(desk: Desk) -> None:
 async def test_what_comes_late_of_a_forgotten_person_names_them_nowhere(desk: Desk) -> None:
     desk.people_keys.destroy("per_1")
     key = desk.keys.of(today())
-    origin = seal_origin(key.origin, today(), Origin("192.0.2.7", "curl"))
+    origin = OriginKey(today(), key.origin).seal(Origin("192.0.2.7", "curl"))
     await desk.add(actor="per_1", origin=origin)
     (entry,) = await desk.found()
     assert (entry.actor, entry.address, entry.user_agent) == ("forgotten", None, None)
@@ -156,7 +156,7 @@ async def test_what_comes_late_of_a_forgotten_person_names_them_nowhere(desk: De
 async def test_address_and_user_agent_come_sealed_and_are_found(desk: Desk) -> None:
     key = desk.keys.of(today())
     for last, actor in ((7, "per_1"), (8, "key_1")):
-        sealed = seal_origin(key.origin, today(), Origin(f"192.0.2.{last}", f"agent {last}"))
+        sealed = OriginKey(today(), key.origin).seal(Origin(f"192.0.2.{last}", f"agent {last}"))
         await desk.add(actor=actor, origin=sealed)
     await desk.add(origin="v1.something.else")
     await desk.add(origin=sealed[:-6] + "AAAAA=")
@@ -168,7 +168,7 @@ async def test_address_and_user_agent_come_sealed_and_are_found(desk: Desk) -> N
 
 async def test_no_row_holds_what_a_detail_says(desk: Desk) -> None:
     key = desk.keys.of(today())
-    sealed = seal_origin(key.origin, today(), Origin("192.0.2.77", "markeragent"))
+    sealed = OriginKey(today(), key.origin).seal(Origin("192.0.2.77", "markeragent"))
     await desk.add(2, actor="per_marker", origin=sealed, subject=f"execution-{ORG}-exe_marker")
     tables = [n for (n,) in desk.rows("select tablename from pg_tables where schemaname='public'")]
     assert "audit_detail" in tables or any(n.startswith("audit_detail_") for n in tables)

@@ -167,8 +167,9 @@ async def test_what_is_forgotten_meanwhile_is_not_in_the_export_any_more(
     before = await made(world, around(world))
     assert await read(world, before["id"])
     world.parts.keys.forget_until(day_of(datetime.now(UTC)) + 1)
-    with pytest.raises(Conflict, match="export it again"):
+    with pytest.raises(Conflict, match="export it again") as changed:
         await read(world, before["id"])
+    assert changed.value.code == "export-changed"
     after = await read(world, (await made(world, around(world)))["id"])
     lines = [json.loads(line) for line in after.splitlines()]
     assert all("body" in line and "fields" not in line for line in lines[1:-1])

@@ -141,8 +141,9 @@ async def test_a_refused_trail_is_signed_again_only_when_an_operator_acts(signed
     assert [(row.org, row.data) for row in told] == [
         ("instance", {"trail": trail, "reason": "missing", "size": 308, "signed": 308})
     ]
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict) as refused:
         await signed.ask(ResumeSigning(trail=trail))
+    assert refused.value.code == "checkpoint-refused"
     with signed.as_administrator() as admin:
         admin.execute("insert into audit_leaf select * from aside on conflict do nothing")
     await signed.restart_audit()

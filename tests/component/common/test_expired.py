@@ -34,11 +34,24 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def expire(store: EventStore, *names: str, upto: int = ALL) -> list[str]:
+    return (await bite(store, *names, upto=upto))[0]
+
+
+async def bite(
+    store: EventStore, *names: str, upto: int = ALL, most: int = 500
+) -> tuple[list[str], int]:
+    """Streams that are gone, and how many events went."""
     async with store.database.hot.connection() as connection:
-        cursor = await connection.execute("select expire_streams(%s, %s)", (list(names), upto))
+        cursor = await connection.execute(
+            "select gone, events from expire_streams(%s, %s, %s)", (list(names), upto, most)
+        )
         row = await cursor.fetchone()
     assert row is not None
-    return row[0]
+    return row
+
+
+async def versions(store: EventStore, name: str) -> list[int]:
+    return [event.streamversion for event in await store.load(name)]
 
 
 @asynccontextmanager
@@ -163,6 +176,28 @@ async def test_a_stream_with_a_number_that_somebody_lacks_stays_whole(store: Eve
     assert [event.sequence for event in await store.load(OLD)] == [1, 3, 4, 6]
     assert await expire(store, OLD, upto=6) == [OLD]
     assert (await store.page(0, 10))[:2] == ([], 6)
+
+
+async def test_no_more_goes_at_once_than_was_asked_for_and_the_oldest_goes_first(
+    store: EventStore,
+) -> None:
+    await mixed(store)
+    assert await bite(store, OLD, KEPT, most=3) == ([], 3)
+    assert (await versions(store, OLD), await versions(store, KEPT)) == ([4], [1, 2])
+    assert await bite(store, OLD, KEPT, most=2) == ([OLD], 2)
+    assert await versions(store, KEPT) == [2]
+    assert await bite(store, OLD, KEPT, most=2) == ([OLD, KEPT], 1)
+    assert await bite(store, OLD, KEPT, most=2) == ([OLD, KEPT], 0)
+
+
+async def test_a_stream_that_is_half_gone_is_still_guarded_at_its_end(store: EventStore) -> None:
+    await mixed(store)
+    await bite(store, OLD, most=3)
+    async with store.database.work() as connection:
+        assert not await append_within(connection, OLD, [Noted(amount=1)], META, first=1)
+    await note_many(store, [1], "old")
+    assert await bite(store, OLD, upto=6) == ([], 0), "somebody lacks its last number"
+    assert await versions(store, OLD) == [4, 5]
 
 
 async def test_what_comes_too_late_for_a_stream_that_is_gone_is_refused(store: EventStore) -> None:

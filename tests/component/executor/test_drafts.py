@@ -128,6 +128,13 @@ steps:
     assert mocked["result"] == {"status": 201} and world.paths == []
     done = await tried(world, step="post", scope={"total": {"x": 5}}, effects=True)
     assert done["result"]["status"] == 200 and world.paths == ["/post/5"]
+    async with world.engine.service.database.hot.connection() as connection:
+        cursor = await connection.execute(
+            "select actor, data from log where type = 'executor.event.call-tried'"
+        )
+        ((actor, said),) = await cursor.fetchall()
+    assert actor == "per_1"
+    assert (said["host"], said["outcome"], said["status"]) == ("127.0.0.1", "done", 200)
 
 
 TESTED = f"""

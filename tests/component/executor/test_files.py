@@ -7,11 +7,11 @@ import psycopg
 import pytest
 from tests_support.blocks import BASE, World, one_world
 
-from libs.common import ids
+from libs.common import clock, ids
 from libs.common.chunks import PIECE_BYTES, Cutter, open_piece, seal_piece
 from libs.common.errors import Conflict, NotFound
 from libs.common.messages import Ask
-from libs.common.testing import eventually
+from libs.common.testing import eventually, swept
 from services.executor import file_collector
 from services.executor.contract import (
     FileFound,
@@ -98,7 +98,7 @@ def a_day_later(world: World) -> None:
 async def collected(world: World) -> int:
     store = world.engine.calling.files
     assert store is not None
-    return await file_collector.collect(store)
+    return (await swept(store.service.database, file_collector.sweeps(store), clock.now()))[-1]
 
 
 async def started(world: World, value: Any) -> Any:

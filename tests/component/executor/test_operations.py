@@ -10,6 +10,7 @@ from tests_support.engines import Bed
 
 from libs.common import ids
 from libs.common.errors import DomainError, Unavailable
+from libs.common.eventstore import stream_of
 from libs.common.messages import Meta
 from libs.common.privacy import Forgotten
 from libs.common.testing import eventually
@@ -63,6 +64,7 @@ async def test_thousands_of_pieces_are_done_once_each_though_the_leader_dies(bed
         return Made(value={"of": piece.item})
 
     await bed.add_executor()
+    await one_leads(bed)
     probe(bed, each)
     operation = await begin(bed, ITEMS)
     await eventually(lambda: _count(seen), lambda n: n > ITEMS / 10)
@@ -89,6 +91,18 @@ async def test_thousands_of_pieces_are_done_once_each_though_the_leader_dies(bed
     }  # fmt: skip
 
 
+async def one_leads(bed: Bed) -> None:
+    """Both are in this process, and so one owner to the lease: each gets a name of its own."""
+    for number, executor in enumerate(bed.executors):
+        executor.lease._owner += f":{number}"
+
+    async def leaders() -> int:
+        return sum(executor.lease.held for executor in bed.executors)
+
+    await eventually(leaders, lambda n: n == 0)  # neither renews what they held together
+    await eventually(leaders, lambda n: n == 1)
+
+
 async def _count(seen: Counter[str]) -> int:
     return len(seen)
 
@@ -103,9 +117,14 @@ async def test_what_was_cancelled_begins_nothing_more_and_is_its_callers_own(bed
     probe(bed, each)
     operation = await begin(bed, ITEMS)
     await eventually(lambda: shown(bed, operation), lambda o: o["done"] > 0)
-    await bed.bus.ask(CancelOperation(operation_id=operation), bed.meta)
+    stopping = bed.meta.model_copy(update={"request_id": "req_stops", "origin": "o1.1.here"})
+    await bed.bus.ask(CancelOperation(operation_id=operation), stopping)
     ended = await eventually(lambda: shown(bed, operation), lambda o: o["ended_at"], 20)
     assert ended["status"] == "cancelled"
+    stream = stream_of("operation", bed.org, operation)
+    events = await bed.executors[0].store.load(stream)
+    (said,) = [e for e in events if e.type == "executor.event.operation-stopped"]
+    assert (said.actor, said.requestid, said.origin) == ("per_1", "req_stops", "o1.1.here")
     assert 0 < ended["done"] == len(seen) < ITEMS
 
     for other in (

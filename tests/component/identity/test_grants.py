@@ -5,7 +5,7 @@ from typing import Any, get_args
 import pytest
 from tests_support.identities import Identity
 
-from libs.common.errors import Forbidden
+from libs.common.errors import Forbidden, NotFound
 from libs.common.grants import GRANTS, Purpose
 from libs.common.keys import FindKey
 
@@ -37,3 +37,14 @@ async def test_a_service_that_nobody_declared_opens_nothing(
     organization = await identity.found(await identity.sign_up("ann"))
     with pytest.raises(Forbidden):
         await identity.ask(FindKey(owner=organization, purpose=purpose), "system:somebody")
+
+
+async def test_an_organization_has_a_key_for_what_audit_keeps_of_it_once_it_is_asked_for(
+    identity: Identity,
+) -> None:
+    organization = await identity.found(await identity.sign_up("ann"))
+    query = FindKey(owner=organization, purpose="audit")
+    first, again = [(await identity.ask(query, "system:audit")).value for _ in range(2)]
+    assert first["kid"] == again["kid"]
+    with pytest.raises(NotFound):
+        await identity.ask(FindKey(owner="org_nobody", purpose="audit"), "system:audit")

@@ -8,6 +8,7 @@ from tests_support.identities import ONE_TIME, PASSWORD, Identity, running
 from tests_support.servers import Servers
 
 from libs.common.errors import DomainError, Forbidden, NotSignedIn
+from libs.common.testing import swept
 from services.identity import handlers
 from services.identity.contract import (
     ROLES,
@@ -22,7 +23,6 @@ from services.identity.contract import (
     WithdrawInvitation,
 )
 from services.identity.parts import now
-from services.identity.sweeping import sweep
 
 ALL = sorted(ROLES[Role.OWNER])
 
@@ -110,9 +110,10 @@ async def test_what_one_time_tokens_were_for_is_forgotten_a_month_after_their_en
 ) -> None:
     ann = await identity.sign_up("ann")
     token = await invite(identity, ann, await identity.found(ann))
-    await sweep(identity.parts, now() + timedelta(days=36))
+    service = identity.parts.service
+    await swept(service.database, service.sweeps, now() + timedelta(days=36))
     assert identity.sql("select count(*) from one_time_tokens") == [(1,)]
-    await sweep(identity.parts, now() + timedelta(days=38))
+    await swept(service.database, service.sweeps, now() + timedelta(days=38))
     assert identity.sql("select count(*) from one_time_tokens") == [(0,)]
     assert await code(identity, register("bob@example.org", token)) == "invitation-invalid"
 

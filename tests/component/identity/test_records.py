@@ -12,7 +12,7 @@ from tests_support.identities import PASSWORD, Identity
 
 from libs.common.errors import DomainError, Forbidden
 from libs.common.privacy import FORGOTTEN
-from libs.common.testing import eventually
+from libs.common.testing import eventually, swept
 from services.identity.contract import (
     ROLES,
     AccessReport,
@@ -73,6 +73,53 @@ async def test_what_gateways_count_is_one_event_for_each_minute(identity: Identi
     assert await eventually(last_used, bool) == "2027-01-02T03:05:00.000Z"
 
 
+async def test_what_came_from_elsewhere_is_counted_apart_and_says_who_and_where_from(
+    identity: Identity,
+) -> None:
+    used = AccessReport(
+        organization="org_1", actor="key_1", operation="find-workflows", at=AT, status_class="2xx",
+        request_id="req_1", origin="o1.1.first", origin_digest="a" * 32,
+    )  # fmt: skip
+    later = used.model_copy(update={"request_id": "req_2", "origin": "o1.1.second"})
+    elsewhere = later.model_copy(update={"origin_digest": "b" * 32})
+    await identity.ask(RecordAccess(reports=[used, later]))
+    await identity.ask(RecordAccess(reports=[later, elsewhere]))
+    await sweep(identity.parts, AT + LATER)
+    assert identity.sql(
+        "select org, actor, request_id, origin, (data->>'count')::int from log"
+        " where stream like 'access-%' order by 5 desc"
+    ) == [
+        ("org_1", "key_1", "req_1", "o1.1.first", 3),
+        ("org_1", "key_1", "req_2", "o1.1.second", 1),
+    ]
+
+
+async def test_counts_are_events_after_half_a_minute(identity: Identity) -> None:
+    used = AccessReport(
+        organization="org_1", actor="key_1", operation="find-me", at=AT, status_class="2xx"
+    )
+    await identity.ask(RecordAccess(reports=[used]))
+    counted = "select count(*) from log where stream like 'access-%'"
+    await sweep(identity.parts, AT + timedelta(seconds=29))
+    assert identity.sql(counted) == [(0,)]
+    await sweep(identity.parts, AT + timedelta(seconds=31))
+    assert identity.sql(counted) == [(1,)]
+
+
+async def test_a_refused_sign_in_says_where_it_was_tried_from(identity: Identity) -> None:
+    for address, origin in (("one", "o1.1.one"), ("one", "o1.1.again"), ("two", "o1.1.two")):
+        command = OpenSession(email="nobody@example.org", password="wrong one", address=address)
+        with pytest.raises(DomainError):
+            await identity.ask(command, "system:public", origin=origin, request_id=f"req_{address}")
+    await sweep(identity.parts, datetime.now(UTC) + LATER)
+    assert identity.sql(
+        "select actor, request_id, origin, (data->>'count')::int from log"
+        " where type = 'identity.event.sign-in-refused' order by 4 desc"
+    ) == [
+        ("system:public", "req_one", "o1.1.one", 2), ("system:public", "req_two", "o1.1.two", 1),
+    ]  # fmt: skip
+
+
 async def test_refused_sign_ins_are_folded_into_one_event_for_each_account(
     identity: Identity,
 ) -> None:
@@ -95,7 +142,8 @@ async def test_refused_sign_ins_are_folded_into_one_event_for_each_account(
 async def test_a_session_that_ended_by_itself_is_closed_in_the_log(identity: Identity) -> None:
     token = await identity.sign_in(await identity.sign_up("ann"))
     session = (await identity.caller(token)).session_id
-    await sweep(identity.parts, datetime.now(UTC) + timedelta(days=15))
+    service = identity.parts.service
+    await swept(service.database, service.sweeps, datetime.now(UTC) + timedelta(days=15))
     ((data,),) = identity.sql("select data from log where type = 'identity.event.session-closed'")
     assert data == {"session_id": session, "reason": "expired"}
 

@@ -8,14 +8,14 @@ import pytest
 from sqlalchemy import event, text
 from tests_support.producers import append
 
-from libs.common import ids
+from libs.common import clock, ids
 from libs.common.errors import DomainError, Malformed
 from libs.common.eventstore import stream_of
-from libs.common.testing import eventually
+from libs.common.testing import eventually, swept
 from services.identity.contract import OrganizationFounded, PersonRegistered
 from services.subscriptions import feeding
 from services.subscriptions.contract import FindEvents, FindEventTypes
-from services.subscriptions.retention import apply
+from services.subscriptions.retention import SWEEPS
 
 STARTED = "executor.event.execution-started"
 
@@ -152,10 +152,10 @@ async def test_the_feed_keeps_seven_days_and_what_still_waits(world: Any) -> Non
     one, two = await world.start(2)
     await world.taken()
     await world.sql("update feed set time = time - interval '167 hours' where subject = :s", s=one)
-    await apply(world.service)
+    await swept(world.service.database, SWEEPS, clock.now())
     assert len((await world.events())["data"]) == 2
     await world.sql("update feed set time = time - interval '2 hours' where subject = :s", s=one)
-    await apply(world.service)
+    await swept(world.service.database, SWEEPS, clock.now())
     assert [e["subject"] for e in (await world.events())["data"]] == [two]
     assert (await world.events(order="asc"))["next"] == "2"
 

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from libs.common.testing import eventually
+from libs.common import clock
+from libs.common.testing import eventually, swept
 from services.subscriptions.contract import FED, FollowEvents
-from services.subscriptions.retention import apply
+from services.subscriptions.retention import SWEEPS
 
 
 async def follow(world: Any, after: str | None = None, org: str = "org_one", **more: Any) -> Any:
@@ -30,7 +31,7 @@ async def test_what_was_deleted_behind_a_place_makes_a_reset(world: Any) -> None
     one, two, three = await world.start(3)
     await world.taken()
     await world.sql("update feed set time = time - interval '8 days' where subject = :s", s=two)
-    await apply(world.service)
+    await swept(world.service.database, SWEEPS, clock.now())
     assert len((await world.events())["data"]) == 2
     for place in ("0", "1", "99"):
         said = await follow(world, place)

@@ -78,7 +78,9 @@ def test_nobody_changes_what_was_committed(world: World, service: str) -> None:
 
 def test_lists_of_two_organizations_have_nothing_in_common(world: World) -> None:
     for op in world.document.operations:
-        if not op.lists or op.permission in ("public", "signed-in", "self"):
+        if not op.lists or op.permission in ("public", "signed-in", "self", "instance"):
+            continue
+        if op.id == "find-holds":  # the operator, who is here, sees those of everybody
             continue
         mine, theirs = (
             {str(row.get("id")) for row in one.owner.everything(one.path(op)) if row.get("id")}

@@ -68,6 +68,22 @@ def test_every_reader_shows_its_position_and_its_lag(installation):
     assert found["audit.trail_identity"]["position"] == found["identity.relay"]["head"]
 
 
+def rules(installation) -> dict[str, dict]:
+    said = installation.run("retention", "--data", str(installation.data), "--json")
+    return {rule["rule"]: rule for rule in json.loads(said.stdout)}
+
+
+def test_every_rule_of_retention_shows_what_it_did_and_how_late_it_is(installation):
+    there = {"audit.exports", "billing.usage", "executor.files", "identity.tokens"}
+    wait_until(lambda: there <= set(rules(installation)), "the first turn of each service")
+    wait_until(lambda: not any(r["error"] for r in rules(installation).values()), "no failure")
+
+    found = rules(installation)
+
+    assert [rule for rule in found.values() if rule["how"] != "ok"] == []
+    assert all(rule["lag_s"] == 0 and rule["since_s"] < 3600 for rule in found.values())
+
+
 @pytest.fixture
 def stopped(installation):
     """The number of an event at which the catalogue of workflows stopped."""

@@ -14,7 +14,7 @@ from .conftest import processes_of
 
 LAST = re.compile(
     r"demo ok executions=1 killed=1 resumed_ms=\d+ committed=(\d+) published=(\d+) audited=(\d+)"
-    r" repeated=0 delivered=1"
+    r" repeated=0 delivered=1 verified=(\d+)"
 )
 LINES_MAX = 40
 
@@ -44,8 +44,9 @@ def test_it_ends_with_one_line_of_figures_that_agree(first):
     figures = LAST.fullmatch(first[-1])
 
     assert figures is not None, first[-1]
-    committed, published, audited = map(int, figures.groups())
+    committed, published, audited, verified = map(int, figures.groups())
     assert committed == published == audited > 20
+    assert verified > 20
 
 
 def test_it_says_all_that_in_forty_plain_lines(first):
@@ -95,6 +96,17 @@ def test_the_log_of_the_killed_process_ends_without_a_farewell(first, data):
 def test_nothing_of_it_runs_afterwards(first, data):
     assert processes_of(data) == []
     assert not (data / "run.json").exists()
+
+
+def test_its_trail_verifies_in_a_file_and_a_changed_word_is_named(first, data):
+    (sound,) = [line for line in first if line.startswith("  verified ")]
+    (changed,) = [line for line in first if line.startswith("  changed ")]
+
+    assert "sound: trail_" in sound
+    assert re.search(r"line \d+, entry \d+, field outcome", changed), changed
+    assert stat.S_IMODE((data / "trail.jsonl").stat().st_mode) == 0o600
+    assert json.loads((data / "trail-seen.json").read_text())
+    assert not (data / "changed-trail.jsonl").exists()
 
 
 def test_what_it_keeps_is_for_its_owner_alone(first, data):

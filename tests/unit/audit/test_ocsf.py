@@ -1,8 +1,7 @@
 """Entries as events of OCSF: every one has what its class requires, and its place in the trail."""
 
-from typing import Any
-
 import pytest
+from tests_support.ocsf_checks import complete
 
 from libs.trail.canonical import FIELDS
 from libs.trail.notes import b64
@@ -12,8 +11,6 @@ from services.audit.stored import Entry
 
 TRAIL = f"trail_{7:026}"
 ENTRY = Entry(41, 20_000, "execution", b"l" * 32, b"b" * 32)
-REQUIRED = ("activity_id", "category_uid", "class_uid", "metadata", "severity_id", "time",
-            "type_uid")  # fmt: skip
 
 
 def opened(type_: str, **other: str | None) -> Opened:
@@ -23,23 +20,6 @@ def opened(type_: str, **other: str | None) -> Opened:
         "outcome": "success",
     } | other  # fmt: skip
     return Opened(Detail(b"s" * 32, [values[name] for name in FIELDS], "session"), None)
-
-
-def complete(event: dict[str, Any]) -> dict[str, Any]:
-    """What base event and class require (OCSF 1.3)."""
-    for name in REQUIRED:
-        assert name in event
-    assert event["type_uid"] == event["class_uid"] * 100 + event["activity_id"]
-    assert {"version", "product"} <= set(event["metadata"])
-    assert {"ip", "name", "svc_name"} & set(event["src_endpoint"])
-    assert {"user", "app_name"} & set(event["actor"])
-    if event["class_uid"] == ocsf.API_ACTIVITY:
-        assert event["category_uid"] == 6
-        assert event["api"]["operation"]
-    else:
-        assert (event["class_uid"], event["category_uid"]) == (ocsf.AUTHENTICATION, 3)
-        assert event["user"] and event["service"]
-    return event
 
 
 def test_a_sign_in_is_an_authentication() -> None:

@@ -165,7 +165,7 @@ def test_the_state_of_a_running_installation_is_read_back(tmp_path):
     state = RunState(
         os.getpid(), "http://127.0.0.1:8080", "2026-11-21T10:00:00+00:00",
         ServerState("2.15.1", 4222, 7, 8222), ServerState("18", 5432),
-        {"gateway": ProcessState(8, ["gateway"], 9090)},
+        {"gateway": ProcessState(8, ["gateway"], 9090)}, 86_400.0,
     )  # fmt: skip
     state.write(tmp_path)
 

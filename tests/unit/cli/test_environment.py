@@ -92,3 +92,11 @@ def test_the_door_opens_last_so_that_it_closes_first():
     assert [plan.name for plan in plans(2)] == ["services", "executor-1", "executor-2", "gateway"]
     served = [service for plan in plans(1) for service in plan.services]
     assert sorted(served) == sorted(SERVICES)
+
+
+def test_a_moved_clock_is_that_of_every_process(secrets, monkeypatch):
+    monkeypatch.setenv("TROTH_CLOCK_OFFSET_S", "86400")
+
+    for plan in plans(2):
+        assert environment(plan.services, secrets)["TROTH_CLOCK_OFFSET_S"] == "86400"
+    assert for_migration(SERVICES, secrets, SERVERS.admin_url)["TROTH_CLOCK_OFFSET_S"] == "86400"

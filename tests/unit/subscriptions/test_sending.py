@@ -8,12 +8,12 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from libs.egress import Policy
+from libs.egress.webhooks import Attempt, new_secret, retry_after, signature
 from services.subscriptions.addresses import host_of
 from services.subscriptions.contract import UrlNotAllowed
-from services.subscriptions.schedule import Attempt, retry_after, verdict
+from services.subscriptions.schedule import verdict
 from services.subscriptions.sending import body_of, headers
 from services.subscriptions.settings import SubscriptionSettings
-from services.subscriptions.signing import new_secret, signature
 
 NOW = datetime(2026, 12, 1, 9, 0, 0, tzinfo=UTC)
 DAY = (5.0, 30.0, 120.0, 600.0, 3600.0, 10800.0, 21600.0, 43200.0)
