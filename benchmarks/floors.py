@@ -1,6 +1,8 @@
 """What the servers can do at best: single acknowledged publishes and single commits."""
 
 import asyncio
+import multiprocessing
+import os
 import time
 from typing import Any
 
@@ -19,9 +21,11 @@ USER, STREAM, SUBJECT = "gateway", "GATEWAY", "gateway.event.floor"
 
 
 def measure(stack: Stack, seconds: float) -> dict[str, float]:
-    """Publishes with their acknowledgement (one by one, and 256 under way); commits of a row."""
+    """Publishes with their acknowledgement (one by one, and 256 under way); commits of a row;
+    loops of plain Python a second with every processor busy, in millions."""
     awaited, windowed = asyncio.run(_publishes(stack, seconds))
     return {
+        "python_m_per_s": _python(seconds),
         "jetstream_per_s": windowed, "jetstream_awaited_per_s": awaited,
         "postgres_commits_per_s": _commits(stack, seconds),
     }  # fmt: skip
@@ -72,3 +76,19 @@ def _commits(stack: Stack, seconds: float) -> float:
         took = time.monotonic() - begun
         connection.execute("drop table floor")
     return count / took
+
+
+def _python(seconds: float) -> float:
+    """What the machine gives to each of as many processes as it has processors, on average."""
+    count = os.cpu_count() or 1
+    with multiprocessing.get_context("spawn").Pool(count) as pool:
+        return sum(pool.map(_loops, [seconds] * count)) / count
+
+
+def _loops(seconds: float) -> float:
+    begun, count = time.monotonic(), 0
+    while time.monotonic() - begun < seconds:
+        for _ in range(10_000):
+            pass
+        count += 10_000
+    return count / (time.monotonic() - begun) / 1e6
