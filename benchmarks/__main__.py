@@ -120,7 +120,8 @@ def show(found: dict[str, Any]) -> None:
     click.echo(
         f"floors: {figures.short(floor['jetstream_per_s'])} publishes/s acknowledged"
         f" ({figures.short(floor['jetstream_awaited_per_s'])} one by one),"
-        f" {figures.short(floor['postgres_commits_per_s'])} commits/s"
+        f" {figures.short(floor['postgres_commits_per_s'])} commits/s,"
+        f" {figures.short(floor['python_m_per_s'])} million loops of Python/s on each processor"
     )
     for name, count in found["events"].items():
         click.echo(f"{name}: committed = published = audited = {count}")

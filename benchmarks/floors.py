@@ -1,6 +1,8 @@
 """What the servers can do at best: single acknowledged publishes and single commits."""
 
 import asyncio
+import multiprocessing
+import os
 import time
 from typing import Any
 
@@ -20,13 +22,15 @@ USER, STREAM, SUBJECT = "gateway", "GATEWAY", "gateway.event.floor"
 
 
 def measure(stack: Stack, seconds: float) -> dict[str, float]:
-    """Publishes with their acknowledgement (one by one, and 256 under way); commits of a row."""
+    """Publishes with their acknowledgement (one by one, and 256 under way); commits of a row;
+    loops of plain Python a second with every processor busy, in millions."""
     awaited, windowed = asyncio.run(_publishes(stack, seconds))
     superuser = make_conninfo(
         host="127.0.0.1", port=stack.state().postgres.port, dbname="postgres", user=SUPERUSER,
         password=stack.folder.read_secrets().postgres,
     )  # fmt: skip
     return {
+        "python_m_per_s": _python(seconds),
         "jetstream_per_s": windowed, "jetstream_awaited_per_s": awaited,
         "postgres_commits_per_s": commits(superuser, seconds),
     }  # fmt: skip
@@ -74,3 +78,19 @@ def commits(conninfo: str, seconds: float) -> float:
         took = time.monotonic() - begun
         connection.execute("drop table floor")
     return count / took
+
+
+def _python(seconds: float) -> float:
+    """What the machine gives to each of as many processes as it has processors, on average."""
+    count = os.cpu_count() or 1
+    with multiprocessing.get_context("spawn").Pool(count) as pool:
+        return sum(pool.map(_loops, [seconds] * count)) / count
+
+
+def _loops(seconds: float) -> float:
+    begun, count = time.monotonic(), 0
+    while time.monotonic() - begun < seconds:
+        for _ in range(10_000):
+            pass
+        count += 10_000
+    return count / (time.monotonic() - begun) / 1e6

@@ -31,10 +31,11 @@ class Sizes:
     waiting: int
     idle_s: float
     floor_s: float
+    rounds: int
 
 
-FULL = Sizes(8.0, 400, 5000, 5, 1000, 1000, 10.0, 3.0)
-QUICK = Sizes(2.0, 50, 500, 3, 1000, 200, 3.0, 1.0)
+FULL = Sizes(8.0, 400, 5000, 5, 1000, 1000, 10.0, 3.0, 3)
+QUICK = Sizes(2.0, 50, 500, 3, 1000, 200, 3.0, 1.0, 1)
 
 
 class Workloads:
@@ -49,26 +50,33 @@ class Workloads:
         """W1: one call, one answer, at three concurrencies."""
         requests = self.prepared.requests("bench-answer", 21)
         self._send(requests, 16, 200, count=self.sizes.warm_up)
-        found: dict[str, Any] = {}
-        for connections in (1, 16, UNANSWERED):
-            done, used = self._measured(
-                lambda c=connections: self._send(requests, c, 200, seconds=self.sizes.seconds),
-                lambda done: done.answered,
+        return {
+            f"c{connections}": self._rounds(
+                lambda c=connections: self._answers(requests, c), "per_s"
             )
-            times = sorted(done.latencies_ms)
-            found[f"c{connections}"] = {
-                "per_s": done.answered / (done.ended - done.began),
-                "p50_ms": percentile(times, 50), "p95_ms": percentile(times, 95),
-                "p99_ms": percentile(times, 99), "max_ms": times[-1],
-                "executions": done.answered, "generator_cpu_ms": _each(done), "cpu_ms": used,
-                "transactions": self.transactions,
-            }  # fmt: skip
-        return found
+            for connections in (1, 16, UNANSWERED)
+        }
+
+    def _answers(self, requests: list[str], connections: int) -> dict[str, Any]:
+        done, used = self._measured(
+            lambda: self._send(requests, connections, 200, seconds=self.sizes.seconds),
+            lambda done: done.answered,
+        )
+        times = sorted(done.latencies_ms)
+        return {
+            "per_s": done.answered / (done.ended - done.began),
+            "p50_ms": percentile(times, 50), "p95_ms": percentile(times, 95),
+            "p99_ms": percentile(times, 99), "max_ms": times[-1],
+            "executions": done.answered, "generator_cpu_ms": _each(done), "cpu_ms": used,
+            "transactions": self.transactions,
+        }  # fmt: skip
 
     def burst(self) -> dict[str, Any]:
         """W2: accepted as fast as the door takes them, until committed and until audited."""
         requests = self.prepared.requests("bench-burst", 7)
-        return self._all_at_once(requests, self.sizes.burst)
+        return self._rounds(
+            lambda: self._all_at_once(requests, self.sizes.burst), "committed_per_s"
+        )
 
     def loop(self) -> dict[str, Any]:
         """W3: a thousand items, one step each, one call."""
@@ -86,6 +94,9 @@ class Workloads:
     def waiting(self) -> dict[str, Any]:
         """W5: all wait five seconds at once; from the first start until the last has ended, and
         what the slowest took from its own start."""
+        return self._rounds(self._waits, "committed_per_s")
+
+    def _waits(self) -> dict[str, Any]:
         requests = self.prepared.requests("bench-waiting", 1)
         with Following(self.stack) as following:
             first = following.n
@@ -123,6 +134,12 @@ class Workloads:
         }  # fmt: skip
 
     # -- what they share ----------------------------------------------------------------------
+
+    def _rounds(self, measure: Callable[[], dict[str, Any]], rate: str) -> dict[str, Any]:
+        """The middle one of several rounds by its rate; the best one is kept beside it, for other
+        guests of the machine only ever take speed away."""
+        ordered = sorted((measure() for _ in range(self.sizes.rounds)), key=lambda f: f[rate])
+        return ordered[len(ordered) // 2] | {"best": ordered[-1]}
 
     def _all_at_once(self, requests: list[str], count: int) -> dict[str, Any]:
         moments: dict[str, float] = {}

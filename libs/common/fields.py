@@ -98,8 +98,7 @@ StreamName = Annotated[str, Field(max_length=200), indirect("log stream")]
 # Values that say nothing about anybody
 def milliseconds(value: datetime) -> str:
     """RFC 3339 in UTC with milliseconds, as everywhere in the API."""
-    utc = value.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 Moment = Annotated[

@@ -272,13 +272,14 @@ class Run(Results):
     def time_left(self) -> tuple[float, StepFailed] | None:
         """Seconds until a limit of the document ends it, and the failure that it then is."""
         limits = (
-            (self.document.timeout_s, StepFailed("timeout", "the execution took too long")),
-            (self.document.budget_duration_s, StepFailed(
-                "budget-exceeded", "the execution took longer than budget.duration")),
+            (self.document.timeout_s, "timeout", "the execution took too long"),
+            (self.document.budget_duration_s, "budget-exceeded",
+             "the execution took longer than budget.duration"),
         )  # fmt: skip
-        gone = (self.now() - self.started_at).total_seconds()
-        left = [(limit - gone, failure) for limit, failure in limits if limit is not None]
-        return min(left, key=lambda one: one[0]) if left else None
+        if not (given := [(limit, *why) for limit, *why in limits if limit is not None]):
+            return None
+        seconds, code, words = min(given)
+        return seconds - (self.now() - self.started_at).total_seconds(), StepFailed(code, words)
 
     @property
     def started_at(self) -> datetime:
