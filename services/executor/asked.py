@@ -1,6 +1,6 @@
 """Approvals as a read model: who is asked for what, and what was decided."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -67,12 +67,14 @@ BEFORE_THE_END = 3
 ENDING = (ExecutionFinished.type, RollbackBegan.type)
 
 
-async def keep(connection: AsyncConnection, events: Sequence[Recorded], known: Any) -> None:
-    """`known` says workflow and version of an execution, by its id."""
+async def keep(
+    connection: AsyncConnection, events: Sequence[Recorded], asked_on: Mapping[str, tuple[str, int]]
+) -> None:
+    """`asked_on` says workflow and version of the execution as it asked, by the event's id."""
     ended: dict[str, Any] = {}
     for one in events:
         if one.type == ApprovalRequested.type:
-            await connection.execute(approvals.insert().values(_row(one, known)))
+            await connection.execute(approvals.insert().values(_row(one, *asked_on[one.id])))
         elif one.type == ApprovalDecided.type:
             await _decided(connection, one)
         elif one.type == ApprovalExpired.type:
@@ -91,13 +93,12 @@ def _execution(one: Recorded) -> str:
     return one.subject.rpartition("-")[2]
 
 
-def _row(one: Recorded, known: Any) -> dict[str, Any]:
+def _row(one: Recorded, workflow: str, version: int) -> dict[str, Any]:
     event, execution = one.event(), _execution(one)
     assert isinstance(event, ApprovalRequested), "only questions become rows"
-    summary = known[execution]
     return {
         "approval": event.approval_id, "org": one.organization, "execution": execution,
-        "workflow": summary.workflow, "version": summary.version, "step": event.path,
+        "workflow": workflow, "version": version, "step": event.path,
         "status": "pending", "by": event.by, "quorum": event.quorum, "decisions": [],
         "message": event.message, "input": event.input, "editable": event.editable,
         "not_the_starter": event.not_the_starter, "requested_at": event.asked_at,

@@ -35,6 +35,7 @@ from libs.common.readers import Projection
 from libs.common.tables import column
 from services.executor import arriving, asked, labelled
 from services.executor.contract import (
+    ApprovalRequested,
     CallFilter,
     CallResent,
     ExecutionForgotten,
@@ -183,14 +184,17 @@ async def keep_executions(connection: AsyncConnection, events: Sequence[Recorded
             select(*(executions.c[n] for n in _SUMMARY)).where(executions.c.execution.in_(known))
         )
         summaries = {row.execution: Summary(**row._mapping) for row in found}
+    asked_on: dict[str, tuple[str, int]] = {}  # an execution may be moved later in the same batch
     for event in mine:
         name = event.subject.rpartition("-")[2]
-        summaries[name] = reduce(summaries.get(name), event)
+        summaries[name] = now = reduce(summaries.get(name), event)
+        if now is not None and event.type == ApprovalRequested.type:
+            asked_on[event.id] = now.workflow, now.version
     rows = [s for s in summaries.values() if s is not None]
     await connection.execute(_UPSERT, {"rows": msgspec.json.encode(rows).decode()})
     fresh = {e.subject.rpartition("-")[2] for e in mine if e.type == ExecutionStarted.type}
     await labelled.keep(connection, [one for one in rows if one.execution in fresh])
-    await asked.keep(connection, mine, summaries)
+    await asked.keep(connection, mine, asked_on)
 
 
 async def keep_calls(connection: AsyncConnection, events: Sequence[Recorded]) -> None:
@@ -206,12 +210,11 @@ async def keep_calls(connection: AsyncConnection, events: Sequence[Recorded]) ->
             )  # fmt: skip
 
 
+_OUTCOMES = {TriggerCallUnmatched.type: "unmatched", TriggerCallRepeated.type: "duplicate"}
+
+
 def _call(recorded: Recorded) -> dict[str, Any] | None:
-    kinds = (
-        ExecutionStarted.type, TriggerCallUnmatched.type, TriggerCallRefused.type,
-        TriggerCallRepeated.type,
-    )  # fmt: skip
-    if recorded.type not in kinds:
+    if recorded.type not in (ExecutionStarted.type, TriggerCallRefused.type, *_OUTCOMES):
         return None
     data = recorded.json()
     call = {
@@ -227,8 +230,7 @@ def _call(recorded: Recorded) -> dict[str, Any] | None:
             "call": trigger["call_id"], "kind": trigger["kind"], "path": trigger["path"],
             "outcome": "started", "bytes": data["input_bytes"],
         }  # fmt: skip
-    outcomes = {TriggerCallUnmatched.type: "unmatched", TriggerCallRepeated.type: "duplicate"}
-    return call | {"outcome": outcomes.get(recorded.type, "refused")}
+    return call | {"outcome": _OUTCOMES.get(recorded.type, "refused")}
 
 
 # -- what callers ask ------------------------------------------------------------------------------

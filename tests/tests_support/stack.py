@@ -57,7 +57,7 @@ class Stack:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("TROTH_")}
         own = {
             "PYTHONPATH": str(ROOT), "TROTH_TRACES_FILE": str(self.traces),
-            "TROTH_AUDIT_CHECKPOINT_S": "0.5",
+            "TROTH_AUDIT_CHECKPOINT_S": "2",
         } | self.settings  # fmt: skip
         said = self.out.stat().st_size if self.out.exists() else 0
         with self.out.open("a") as out:

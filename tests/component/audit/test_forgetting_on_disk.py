@@ -136,7 +136,7 @@ async def test_nothing_on_the_disk_opens_a_ciphertext_of_a_forgotten_day(
     assert len(opened_by(files_in(*folders), kept)) == 2, "the day before, both places open it"
     assert holding(files_in(*folders), wanted) == [place.name for place in past.places]
 
-    assert await past.forget() == 6
+    assert await past.forget() == 1
     past.order("checkpoint")
 
     there = files_in(*folders, folders[0].parent / "signing")

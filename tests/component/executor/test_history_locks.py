@@ -1,4 +1,4 @@
-"""While 20,000 executions leave, nobody who appends waits for long."""
+"""While thousands of executions leave, nobody who appends waits for long."""
 
 import asyncio
 import json

@@ -21,11 +21,27 @@ def test_every_route_that_changes_something_has_its_event_here(world: World) -> 
     assert changing == set(EVENTS) | QUESTIONS | set(ELSEWHERE)
 
 
+def unread(world: World) -> str:
+    """A notification that nobody has read yet: of an endpoint that is gone for good."""
+    home = world.home
+    body = {"url": f"http://{world.receiver}/gone", "types": ["executor.event.*"]}
+    home.owner.post("/v1/event-subscriptions", body)
+    world.public.client.post(f"/hooks/{home.id}/greeter", json={"who": "World"})
+
+    def found() -> str | None:
+        shown = home.owner.get("/v1/notifications?limit=200")["data"]
+        return next((one["id"] for one in shown if one["read_at"] is None), None)
+
+    return until(found)
+
+
 def sent(world: World, name: str) -> tuple[httpx.Response, str]:
     """The answer of a call that has an effect, and the organization that it was made for."""
     if name in CHANGES:
         api, method, path, given = CHANGES[name](world)
     else:
+        if name == "read-notification":
+            world.home.ids["notification"] = unread(world)
         api, path, given, _ = requests_of(world, world.document[name])
         method = "POST"
     headers = given.get("headers", {})
