@@ -43,7 +43,7 @@ check: $(VENV)/.dev  ## format, lint, types, import contracts, documents, unit t
 	$(BIN)/pytest -q -n 2 tests/unit tests/test_architecture.py
 
 test: $(VENV)/.dev  ## all tests
-	$(BIN)/pytest -q -n 3 --dist loadfile
+	$(BIN)/pytest -q -n 4 --dist loadfile
 
 bench: $(VENV)/.dev  ## the benchmarks; QUICK=1 for a run under a minute, TRAIL=1 for the trail's
 	@$(BIN)/python -m benchmarks$(if $(TRAIL),.trail $(if $(ENTRIES),--entries $(ENTRIES)),$(if $(QUICK), --quick))

@@ -15,7 +15,7 @@ from cli.services import schemas
 # view. An entry that only carries the trail away waits for that until the full hour.
 OF_THE_MOMENT = {
     "find-completeness", "find-checkpoint", "find-checkpoints", "find-consistency", "find-digests",
-    "find-proof", "find-tile", "find-siem-state",
+    "find-proof", "find-tile", "find-siem-state", "find-holds", "find-held-entries",
 }  # fmt: skip
 GROWING = {"/v1/audit/events", "/v1/instance/audit-events", "/v1/events"}
 FILTERS = {
