@@ -44,6 +44,7 @@ def examine(patient: "Patient") -> "list[Finding]":
 
 def all_checks() -> "list[Check]":
     """In the order in which one would repair."""
+    from cli import checks_bus as bus
     from cli import checks_folder as folder
     from cli import checks_running as running
     from cli.checks import Check
@@ -55,6 +56,7 @@ def all_checks() -> "list[Check]":
         Check("disk space", folder.disk),
         Check("PostgreSQL", running.postgres, running=True),
         Check("NATS", running.nats, running=True),
+        Check("users of NATS", bus.bus_users, running=True),
         Check("databases", folder.migrations),
         Check("clocks", running.clocks, running=True),
         Check("processes", running.processes, running=True),

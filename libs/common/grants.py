@@ -3,6 +3,9 @@
 Payloads are sealed, so what a service may open is what it may process: a service opens what its own
 rules of retention keep sealed, and of others only what `OPENS` says, with the reason. `GRANTS` is
 what follows from that; a test holds the two against each other, and both against the code.
+
+A key is asked for on a subject that ends with its purpose and the service that asks. The bus lets
+each service publish on its own of these only, so none can ask as another one.
 """
 
 from typing import Literal
@@ -34,3 +37,19 @@ GRANTS: dict[str, frozenset[str]] = {
     "billing": frozenset(),
     "audit": frozenset({"audit"}),
 }
+
+FIND_KEY, FIND_KEY_BY_ID = "identity.query.find-key", "identity.query.find-key-by-id"
+
+
+def key_subject(asked: str, purpose: str, service: str) -> str:
+    """Where `service` asks for a key of `purpose`."""
+    return f"{asked}.{purpose}.{service}"
+
+
+def key_subjects(service: str) -> list[str]:
+    """All subjects on which a service may ask for keys."""
+    return [
+        key_subject(asked, purpose, service)
+        for asked in (FIND_KEY, FIND_KEY_BY_ID)
+        for purpose in sorted(GRANTS[service])
+    ]

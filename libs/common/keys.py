@@ -1,12 +1,14 @@
-"""How a service gets a data key: asked of identity, still wrapped, kept in memory only."""
+"""How a service gets a data key: asked of identity, still wrapped, kept in memory only.
+
+The subject says which purpose and who asks (libs/common/grants.py): the bus refuses the others.
+"""
 
 from collections.abc import Awaitable, Callable
 
 from libs.common.bus import Bus
 from libs.common.errors import NotFound
 from libs.common.fields import KeyId, OwnerId, SealedSecret
-from libs.common.grants import GRANTS as GRANTS
-from libs.common.grants import Purpose
+from libs.common.grants import FIND_KEY, FIND_KEY_BY_ID, Purpose, key_subject
 from libs.common.messages import Message, Meta, Query
 from libs.common.privacy import Fetch, WrappedKey
 
@@ -25,14 +27,14 @@ class OwnedKeyFound(Message):
     wrapped: SealedSecret
 
 
-class FindKeyById(Query, type="identity.query.find-key-by-id", answers=OwnedKeyFound):
+class FindKeyById(Query, type=FIND_KEY_BY_ID, answers=OwnedKeyFound):
     """The wrapped data key of this id, and whose it is."""
 
     kid: KeyId
     purpose: Purpose
 
 
-class FindKey(Query, type="identity.query.find-key", answers=KeyFound):
+class FindKey(Query, type=FIND_KEY, answers=KeyFound):
     """The wrapped data key of an organization or person for one purpose."""
 
     owner: OwnerId
@@ -40,9 +42,12 @@ class FindKey(Query, type="identity.query.find-key", answers=KeyFound):
 
 
 def ask_identity_by_id(bus: Bus, purpose: Purpose) -> FetchById:
+    subject = key_subject(FIND_KEY_BY_ID, purpose, bus.service)
+
     async def fetch(kid: str) -> tuple[str, WrappedKey] | None:
         try:
-            answer = await bus.ask(FindKeyById(kid=kid, purpose=purpose), Meta.system(bus.service))
+            query = FindKeyById(kid=kid, purpose=purpose)
+            answer = await bus.ask(query, Meta.system(bus.service), subject=subject)
         except NotFound:
             return None
         found = answer.as_a(OwnedKeyFound)
@@ -55,7 +60,8 @@ def ask_identity(bus: Bus) -> Fetch:
     async def fetch(owner: str, purpose: str) -> WrappedKey | None:
         try:
             query = FindKey.model_validate({"owner": owner, "purpose": purpose})
-            answer = await bus.ask(query, Meta.system(bus.service))
+            subject = key_subject(FIND_KEY, query.purpose, bus.service)
+            answer = await bus.ask(query, Meta.system(bus.service), subject=subject)
         except NotFound:
             return None
         found = answer.as_a(KeyFound)

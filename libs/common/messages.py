@@ -57,6 +57,11 @@ class Ask(Message):
             ASKS[type] = cls
 
 
+def ask_on(subject: str) -> type[Ask] | None:
+    """What is asked on a subject: its first three words name it, more may say for what and who."""
+    return ASKS.get(".".join(subject.split(".", 3)[:3]))
+
+
 class Command(Ask):
     """Asks for a change; named in the imperative."""
 

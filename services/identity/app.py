@@ -5,7 +5,7 @@ from pathlib import Path
 from libs.common.migrate import Schema
 from libs.common.service import Service
 from libs.common.settings import Settings
-from services.identity import expiring
+from services.identity import expiring, returned_keys
 from services.identity.contract import SERVICE
 from services.identity.handlers import routers
 from services.identity.keystore import KeyStore
@@ -31,6 +31,14 @@ def parts_of(settings: Settings, own: IdentitySettings) -> Parts:
     async def sweeping() -> None:
         await sweep_for_ever(parts)
 
+    async def look_at_own_log() -> None:
+        await returned_keys.apply_own_log(parts)
+
+    async def look_at_ledger() -> None:
+        await returned_keys.apply_ledger(parts)
+
+    service.first.append(look_at_own_log)
+    service.background.append(look_at_ledger)
     service.lead.append(sweeping)
     service.sweeps += expiring.sweeps(parts)
     return parts

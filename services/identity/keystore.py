@@ -70,6 +70,10 @@ class KeyStore:
         """The owner and the wrapped key; None when it is destroyed."""
         return await self._run(lambda db: _find_by_id(db, kid, purpose))
 
+    async def living(self) -> dict[str, list[str]]:
+        """Owner -> the ids of the keys that are not destroyed."""
+        return await self._run(_living)
+
     async def destroy(self, owner: str) -> list[str]:
         """Destroys all keys of an owner and names them; what they sealed reads as `forgotten`."""
         return await self._run(lambda db: _destroy(db, owner))
@@ -158,6 +162,14 @@ def _find_by_id(db: Connection, kid: str, purpose: str) -> tuple[str, WrappedKey
         )
     ).first()
     return (row.owner, WrappedKey(kid, row.wrapped)) if row is not None and row.wrapped else None
+
+
+def _living(db: Connection) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    alive = data_keys.c.wrapped.is_not(None)
+    for owner, kid in db.execute(select(data_keys.c.owner, data_keys.c.kid).where(alive)):
+        found.setdefault(owner, []).append(kid)
+    return found
 
 
 def _destroy(db: Connection, owner: str) -> list[str]:

@@ -12,7 +12,10 @@ from libs.common.settings import Settings
 
 
 class IdentitySettings(Settings):
-    """`TROTH_PEPPER` goes into every password's hash: who loses it resets all passwords."""
+    """`TROTH_PEPPER` goes into every password's hash: who loses it resets all passwords.
+
+    For `counts_gathered_s` uses and refusals are counted before they are events of the trail.
+    """
 
     model_config = SettingsConfigDict(populate_by_name=True)
 
@@ -20,6 +23,7 @@ class IdentitySettings(Settings):
     sign_up: Literal["open", "invited", "closed"] = "open"
     operator_token: SecretStr | None = None
     identity_keystore_url: str | None = None
+    counts_gathered_s: float = Field(default=30, gt=0, le=45)
     bcrypt_rounds: int = Field(default=12, ge=4, le=16, validation_alias="TROTH_TEST_BCRYPT_ROUNDS")
 
     @cached_property

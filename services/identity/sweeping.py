@@ -25,8 +25,6 @@ from services.identity.tables import (
 
 log = logging.getLogger(__name__)
 TURN_S = 10.0
-HELD = timedelta(seconds=30)
-"""For so long counts are gathered: what was counted stands in the trail within a minute."""
 AT_ONCE = 200
 
 
@@ -36,14 +34,18 @@ async def sweep_for_ever(parts: Parts) -> None:
             await sweep(parts, now())
         except (DomainError, *LOST) as error:
             log.warning("sweeping waits", extra={"cause": type(error).__name__})
-        await asyncio.sleep(TURN_S)
+        await asyncio.sleep(min(TURN_S, parts.settings.counts_gathered_s))
 
 
 async def sweep(parts: Parts, at: datetime) -> None:
-    """One turn: what is counted for half a minute at `at` becomes events."""
-    while await _access(parts, at - HELD) == AT_ONCE:
+    """One turn: what is counted for half a minute (the default) at `at` becomes events.
+
+    So what was counted stands in the trail within a minute.
+    """
+    until = at - timedelta(seconds=parts.settings.counts_gathered_s)
+    while await _access(parts, until) == AT_ONCE:
         log.info("many access records")
-    await _sign_ins(parts, at - HELD)
+    await _sign_ins(parts, until)
 
 
 async def _access(parts: Parts, until: datetime) -> int:

@@ -1,6 +1,7 @@
 """The users of deploy/nats/nats.conf on a real server: nobody publishes for somebody else."""
 
 import asyncio
+import json
 import os
 import runpy
 import socket
@@ -16,7 +17,11 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import api
 
+from cli.checks_bus import differences
+from cli.permissions import ABOUT_ITSELF, users
+from libs.common.pull import ensure_consumer
 from libs.embedded.binaries import find_nats
+from tools.docs.nats import readers
 
 pytestmark = pytest.mark.deploy
 
@@ -127,7 +132,7 @@ async def test_a_service_publishes_its_own_events_and_no_others(server):
 
 @pytest.mark.parametrize(
     "action",
-    ["STREAM.DELETE.AUDIT", "STREAM.PURGE.AUDIT", "STREAM.UPDATE.AUDIT", "STREAM.CREATE.X"],
+    ["STREAM.DELETE.AUDIT", "STREAM.PURGE.AUDIT", "STREAM.UPDATE.AUDIT", "STREAM.CREATE.EXECUTOR"],
 )
 async def test_no_service_changes_a_stream(action, server):
     await migrated(server)
@@ -164,11 +169,43 @@ async def test_a_service_reads_anothers_events_through_a_consumer(server):
     async with server.user("workflows") as (client, _):
         await client.jetstream().publish("workflows.event.workflow-published.org_1", b"1")
     async with server.user("audit") as (client, refused):
-        reader = await client.jetstream().pull_subscribe(
-            "workflows.event.>", durable="audit-trail", stream="WORKFLOWS"
-        )
+        js, durable = client.jetstream(), "audit-trail-workflows"
+        await ensure_consumer(js, "WORKFLOWS", durable, api.AckPolicy.ALL, 100)
+        reader = await js.pull_subscribe_bind(durable, "WORKFLOWS")
         (message,) = await reader.fetch(1, timeout=10)
         await message.ack_sync()
 
     assert message.data == b"1"
     assert refused.empty()
+
+
+async def test_a_service_asks_for_no_key_that_it_was_not_granted_nor_as_another_one(server):
+    await ready(server)
+
+    async with server.user("subscriptions") as (client, refused):
+        await client.publish("identity.query.find-key.secrets.subscriptions", b"")
+        await client.flush()
+        assert refused.empty()
+        for subject in ("find-key.executions.subscriptions", "find-key.executions.executor"):
+            await client.publish(f"identity.query.{subject}", b"")
+            await violation(refused)
+
+
+async def test_what_the_running_server_allows_each_user_is_what_was_generated(server):
+    await ready(server)
+
+    for one in users(readers(), dict.fromkeys(SERVICES, ""), makes_streams=False):
+        async with server.user(one.name) as (client, _):
+            said = json.loads((await client.request(ABOUT_ITSELF, b"", timeout=10)).data)
+        assert said["data"]["user"] == one.name
+        assert differences(one, said) == []
+
+
+async def test_a_service_makes_no_consumer_but_those_of_its_own_readers(server):
+    await migrated(server)
+
+    async with server.user("billing") as (client, refused):
+        for verb in ("CREATE", "DURABLE.CREATE"):
+            subject = f"$JS.API.CONSUMER.{verb}.WORKFLOWS.billing-curious"
+            await client.publish(subject, b"{}", reply=client.new_inbox())
+            await violation(refused)

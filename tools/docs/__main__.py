@@ -8,6 +8,7 @@ from tools.docs.asyncapi import asyncapi_document
 from tools.docs.events import events_page
 from tools.docs.inventory import inventory_file, inventory_page
 from tools.docs.language import language_page
+from tools.docs.nats import nats_configuration
 from tools.docs.openapi import openapi_document
 from tools.docs.permissions import permissions_page
 from tools.docs.privacy import privacy_page
@@ -28,6 +29,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "retention.md": retention_page,
     "settings.md": settings_page,
     "problems.md": problems_page,
+    "../deploy/nats/nats.conf": nats_configuration,
 }
 
 

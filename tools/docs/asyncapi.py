@@ -1,13 +1,14 @@
 """docs/asyncapi.json: every subject of the bus with what goes over it (AsyncAPI 3.0)."""
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
 from libs.common.bus import FAILED, META, REPLAYED, VERSION
 from libs.common.errors import FieldProblem
 from libs.common.fields import meaning_of
+from libs.common.grants import FIND_KEY, FIND_KEY_BY_ID, Purpose
 from libs.common.messages import Ask, Command, Event, Meta
 from libs.common.process import VERSION as RELEASE
 from libs.common.relay import subject_of
@@ -16,6 +17,7 @@ from tools.docs.markdown import first_sentence
 
 Object = dict[str, Any]
 REFUSED = "refused"
+OF_KEYS = (FIND_KEY, FIND_KEY_BY_ID)
 TEXT: Object = {"type": "string"}
 
 
@@ -58,6 +60,13 @@ class _Parts:
         """Makes a channel; gives the references by which operations name its messages."""
         refs = {each: {"$ref": f"#/components/messages/{each}"} for each in messages}
         self.channels[name] = {"address": address, "messages": refs}
+        if name in OF_KEYS:
+            parameters = {"purpose": {"enum": list(get_args(Purpose))}, "service": {
+                "description": "the service that asks; the bus lets no other one publish here",
+            }}  # fmt: skip
+            self.channels[name] |= {
+                "address": f"{name}.{{purpose}}.{{service}}", "parameters": parameters,
+            }  # fmt: skip
         return [{"$ref": f"#/channels/{name}/messages/{each}"} for each in messages]
 
     def events_of(self, producer: str) -> None:

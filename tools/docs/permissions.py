@@ -5,6 +5,7 @@ from libs.common.grants import GRANTS, OPENS
 from services.identity.contract import PERMISSIONS, ROLES
 from tools import inventory
 from tools.docs.markdown import code, page, table
+from tools.docs.nats import readers
 
 INTRODUCTION = """
 A permission is checked at the door, and again by the service that is asked, before its handler
@@ -16,8 +17,11 @@ get it wrapped, unwrap it with the installation's key and forget it after ten mi
 opens what its own records hold sealed, and of others what is listed below it.
 """
 SUBJECTS = """
-Each service is a NATS user of its own; what is not listed is refused by the server. The lists are
-made by `cli/permissions.py` for the embedded server; `deploy/nats/nats.conf` has those of clusters.
+Each service is a NATS user of its own; what is not listed is refused by the server. A key is asked
+for on a subject that ends with its purpose and the service that asks, and each may publish on its
+own of these only. All lists are made by `cli/permissions.py`: for the embedded server, for
+`troth nats-users`, and for `deploy/nats/nats.conf`, where `migrate` makes the streams instead of
+the services. `troth doctor` asks the running server what each user may, and names a difference.
 """
 
 
@@ -57,13 +61,9 @@ def _keys() -> str:
 
 
 def _subjects() -> str:
-    readers = {
-        name: [(p.name, p.producer or name) for p in schema.projections]
-        for name, schema in inventory.schemas().items()
-    }
     names = inventory.service_names()
     rows = []
-    for user in users(readers, dict.fromkeys(names, "")):
+    for user in users(readers(), dict.fromkeys(names, "")):
         rows.append((user.name, "publish", ", ".join(code(s) for s in user.publish)))
         rows.append((user.name, "subscribe", ", ".join(code(s) for s in user.subscribe)))
     return table(("user", "may", "subjects"), rows)

@@ -37,6 +37,7 @@ from services.identity.contract.shown import (
     MeShown,
     NotificationRaisedShown,
     NotificationShown,
+    PermissionsFound,
     PersonShown,
     SessionClosedShown,
     SessionShown,
@@ -117,6 +118,13 @@ class FindKeyCreator(Query, type="identity.query.find-key-creator", answers=KeyC
     """Asked by services: which person made this key of Meta.organization, revoked ones too?"""
 
     key: ApiKeyId
+
+
+class FindPermissions(Query, type="identity.query.find-permissions", answers=PermissionsFound):
+    """Asked by services: what may a person or an API key do in Meta.organization now? Nothing any
+    more, when they were removed, or the key was revoked or is over."""
+
+    actor: Actor
 
 
 class FindMe(Query, type="identity.query.find-me", answers=MeShown):

@@ -159,6 +159,10 @@ class ApiKeyShown(Message):
     token: SecretText | None = None
 
 
+class PermissionsFound(Message):
+    permissions: list[Word]
+
+
 class KeyCreatorFound(Message):
     """Who answers for what an API key does."""
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from faststream.nats import NatsRouter
 from faststream.nats.response import NatsResponse
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.bus import CausedBy, reply
 from libs.common.messages import Meta
@@ -16,9 +17,12 @@ from services.identity.contract import (
     CredentialInvalid,
     FindCaller,
     FindMe,
+    FindPermissions,
     MeShown,
     MyOrganizationShown,
+    PermissionsFound,
     PersonShown,
+    Role,
 )
 from services.identity.handlers.organizations import show_membership
 from services.identity.parts import Parts, now, only_services, opened_profile
@@ -37,6 +41,13 @@ def router(parts: Parts) -> NatsRouter:
             rows = await reading.memberships_of(db, token.person_id)
             operator = await reading.operator(db) == token.person_id
         return reply(await _caller(parts, token, rows, operator, query.organization))
+
+    @r.subscriber(FindPermissions.type, queue=SERVICE)
+    async def find_permissions(query: FindPermissions, meta: CausedBy) -> NatsResponse:
+        only_services(meta)
+        async with parts.service.database.read(meta.organization) as db:
+            found = await _permissions(db, meta.organization, query.actor)
+        return reply(PermissionsFound(permissions=sorted(found)))
 
     @r.subscriber(FindMe.type, queue=SERVICE)
     async def find_me(query: FindMe, meta: CausedBy) -> NatsResponse:
@@ -66,6 +77,21 @@ class Standing:
         if scopes is not None:
             allowed &= scopes
         return cls(mine, chosen, sorted(allowed))
+
+
+async def _permissions(db: AsyncConnection, org: str, actor: str) -> frozenset[str]:
+    """Those of the role; of a key its scopes, as far as its creator has them now."""
+    person, scopes = actor, None
+    if actor.startswith("key_"):
+        key = await reading.api_key(db, org, actor)
+        if key is None or key.revoked_at is not None:
+            return frozenset()
+        if key.expires_at is not None and key.expires_at <= now():
+            return frozenset()
+        person, scopes = key.created_by, frozenset(key.scopes)
+    member = await reading.member(db, org, person)
+    allowed = ROLES[Role(member.role)] if member is not None else frozenset()
+    return allowed if scopes is None else allowed & scopes
 
 
 async def _caller(

@@ -5,9 +5,10 @@ from typing import Any, get_args
 import pytest
 from tests_support.identities import Identity
 
-from libs.common.errors import Forbidden, NotFound
+from libs.common.errors import Forbidden, NotFound, Unavailable
 from libs.common.grants import GRANTS, Purpose
-from libs.common.keys import FindKey
+from libs.common.keys import FindKey, FindKeyById
+from libs.common.messages import Meta
 
 OF_PERSON = ("profile", "audit")
 
@@ -37,6 +38,38 @@ async def test_a_service_that_nobody_declared_opens_nothing(
     organization = await identity.found(await identity.sign_up("ann"))
     with pytest.raises(Forbidden):
         await identity.ask(FindKey(owner=organization, purpose=purpose), "system:somebody")
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "identity.query.find-key.content.executor",  # another purpose than in the question
+        "identity.query.find-key.executions.gateway",  # another service than who asks
+    ],
+)
+async def test_who_asks_otherwise_than_the_subject_says_is_refused(
+    identity: Identity, subject: str
+) -> None:
+    organization = await identity.found(await identity.sign_up("ann"))
+    query, meta = FindKey(owner=organization, purpose="executions"), Meta.system("executor")
+    with pytest.raises(Forbidden, match="as somebody else"):
+        await identity.parts.service.bus.ask(query, meta, subject=subject)
+
+
+async def test_nobody_answers_where_no_purpose_is_said(identity: Identity) -> None:
+    organization = await identity.found(await identity.sign_up("ann"))
+    query, meta = FindKey(owner=organization, purpose="executions"), Meta.system("executor")
+    with pytest.raises(Unavailable):
+        await identity.parts.service.bus.ask(query, meta)
+
+
+async def test_a_key_is_found_by_its_id_by_those_who_may_have_it(identity: Identity) -> None:
+    person = await identity.sign_up("ann")
+    key = (await identity.ask(FindKey(owner=person, purpose="audit"), "system:audit")).value
+    query = FindKeyById(kid=key["kid"], purpose="audit")
+    assert (await identity.ask(query, "system:audit")).value == {"owner": person} | key
+    with pytest.raises(Forbidden):
+        await identity.ask(query, "system:executor")
 
 
 async def test_an_organization_has_a_key_for_what_audit_keeps_of_it_once_it_is_asked_for(

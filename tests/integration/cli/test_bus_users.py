@@ -7,19 +7,21 @@ import nats
 import pytest
 from nats.js import api
 
+from cli.checks_bus import differences
 from cli.external import ask_once, check_nats
-from cli.permissions import SERVICES, users
+from cli.permissions import ABOUT_ITSELF, SERVICES, users
 from libs.common.pull import ensure_consumer, ensure_event_stream
 from libs.embedded.children import CannotStart
 from libs.embedded.nats import Nats
 from libs.embedded.testing import temporary_nats
 
 READERS = {"audit": [("trail_workflows", "workflows")]}
+PASSWORDS = {service: f"p-{service}" for service in SERVICES}
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Nats]:
-    with temporary_nats(users(READERS, {service: f"p-{service}" for service in SERVICES})) as found:
+    with temporary_nats(users(READERS, PASSWORDS)) as found:
         yield found
 
 
@@ -47,6 +49,8 @@ async def refusal(refused: asyncio.Queue[str]) -> str:
         "$JS.API.STREAM.DELETE.AUDIT", "$JS.API.STREAM.PURGE.WORKFLOWS",
         "$JS.API.CONSUMER.DELETE.WORKFLOWS.audit-trail-workflows",
         "$JS.API.CONSUMER.MSG.NEXT.WORKFLOWS.billing-metering",
+        "identity.query.find-key.executions.executor", "identity.query.find-key.executions.audit",
+        "identity.query.find-key-by-id.content.identity", "identity.query.find-key.audit",
     ],
 )  # fmt: skip
 async def test_a_service_may_not_speak_for_another_one(server, subject):
@@ -58,7 +62,13 @@ async def test_a_service_may_not_speak_for_another_one(server, subject):
     await client.close()
 
 
-@pytest.mark.parametrize("subject", [">", "identity.command.>", "_INBOX_gateway.>", "$JS.API.>"])
+@pytest.mark.parametrize(
+    "subject",
+    [
+        ">", "identity.command.>", "_INBOX_gateway.>", "$JS.API.>",
+        "*.event.>", "billing.event.>", "*.relay.head", "executor.relay.signal",
+    ],
+)  # fmt: skip
 async def test_a_service_may_not_listen_to_what_is_for_another_one(server, subject):
     client, refused = await connect(server, "audit")
 
@@ -96,6 +106,35 @@ async def test_a_service_reads_another_ones_events_and_answers_questions(server)
     assert refused_reader.empty()
     await writer.close()
     await reader.close()
+
+
+async def test_a_service_asks_for_the_keys_that_it_was_granted(server):
+    identity, _ = await connect(server, "identity")
+    audit, refused = await connect(server, "audit")
+
+    async def answer(asked) -> None:
+        await asked.respond(asked.subject.encode())
+
+    await identity.subscribe("identity.query.find-key.*.*", cb=answer)
+    await identity.flush()
+    said = await audit.request("identity.query.find-key.audit.audit", b"", timeout=10)
+
+    assert said.data == b"identity.query.find-key.audit.audit"
+    assert refused.empty()
+    await audit.close()
+    await identity.close()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_server_says_that_a_user_may_what_was_generated_and_nothing_else(server, service):
+    (user,) = [one for one in users(READERS, PASSWORDS) if one.name == service]
+    url = f"nats://127.0.0.1:{server.port}"
+
+    said = ask_once(url, service, PASSWORDS[service], ABOUT_ITSELF)
+
+    assert said is not None
+    assert said["data"]["user"] == service
+    assert differences(user, said) == []
 
 
 def test_a_server_of_ours_passes_the_check_of_external_ones(server):

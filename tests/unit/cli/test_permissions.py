@@ -1,6 +1,15 @@
-"""The users of the bus, generated from what the services' readers read."""
+"""The users of the bus, generated from grants of keys and from what the services' readers read."""
 
-from cli.permissions import SERVICES, as_configuration, user, users
+import re
+
+import pytest
+
+from cli.checks_bus import differences
+from cli.permissions import HEARS_EVENTS, SERVICES, as_configuration, user, users
+from libs.common.grants import GRANTS
+from libs.common.messages import ASKS
+from tools.docs.nats import readers
+from tools.inventory import ROOT, import_everything
 
 READERS = {"audit": [("trail_executor", "executor"), ("gaps", "audit")]}
 PASSWORDS = {service: f"password of {service}" for service in SERVICES}
@@ -21,6 +30,55 @@ def test_a_service_publishes_events_under_its_own_name_only():
     for service in SERVICES:
         events = [s for s in made(service).publish if ".event." in s or ".relay." in s]
         assert events == [f"{service}.event.>", f"{service}.relay.>"]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_asks_for_keys_of_its_granted_purposes_and_as_nobody_else(service):
+    asked = {s for s in made(service).publish if ".find-key" in s}
+
+    assert asked == {
+        f"identity.query.{asked}.{purpose}.{service}"
+        for asked in ("find-key", "find-key-by-id")
+        for purpose in GRANTS[service]
+    }
+
+
+def test_nothing_that_is_asked_without_a_purpose_needs_more_than_three_words():
+    import_everything()
+
+    assert {len(subject.split(".")) for subject in ASKS} == {3}
+
+
+def test_nobody_may_say_more_than_one_word_behind_command_or_query_but_to_ask_for_keys():
+    for one in users(READERS, PASSWORDS):
+        longer = [s for s in one.publish if re.search(r"\.(command|query)\..*(>|\.)", s)]
+        assert all(s.startswith("identity.query.find-key") for s in longer), one.name
+
+
+def test_a_service_hears_the_events_and_heads_of_those_that_are_declared_for_it():
+    declared = users(readers(), PASSWORDS)
+    for one in declared:
+        heard = {s.partition(".")[0] for s in one.subscribe if ".event." in s}
+        assert heard == set(HEARS_EVENTS.get(one.name, ())), one.name
+        heads = {s.partition(".")[0] for s in one.subscribe if s.endswith(".relay.head")}
+        assert heads == {p for _, p in readers().get(one.name, [])} - {one.name}, one.name
+        assert not any(s.startswith("*") for s in one.subscribe), one.name
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_a_service_listens_to_in_its_code_is_what_it_may_hear(service):
+    """By the calls themselves: a producer's name, its contract, or the list beside them."""
+    heard: set[str] = set()
+    for file in (ROOT / "services" / service).rglob("*.py"):
+        text = file.read_text()
+        for told in re.findall(r"subscribe\(\s*subject_of\(([^)]+)\)", text):
+            if told == "producer":
+                (names,) = re.findall(r"^PRODUCERS = \((.+)\)$", text, re.MULTILINE)
+                heard |= set(re.findall(r"\w+", names))
+            else:
+                heard.add(told.removesuffix(".SERVICE").strip('"'))
+
+    assert heard == set(HEARS_EVENTS.get(service, ()))
 
 
 def test_only_who_starts_executions_may_put_work_on_the_queue():
@@ -67,3 +125,25 @@ def test_an_external_server_is_given_the_same_permissions():
     assert configured["user"] == "billing"
     assert configured["permissions"]["publish"]["allow"] == list(one.publish)
     assert configured["permissions"]["subscribe"]["allow"] == list(one.subscribe)
+
+
+def test_where_streams_are_made_by_somebody_else_no_service_may_make_one():
+    for one in users(READERS, PASSWORDS, makes_streams=False):
+        assert not any("STREAM.CREATE" in subject for subject in one.publish), one.name
+
+
+def live(publish, subscribe):
+    allowed = {"publish": {"allow": publish}, "subscribe": {"allow": subscribe}}
+    return {"data": {"user": "billing", "permissions": allowed}}
+
+
+def test_a_server_that_lets_a_user_do_more_or_less_is_found_out():
+    one = user("billing", [("metering", "executor")], "secret")
+    publish, subscribe = list(one.publish), list(one.subscribe)
+
+    assert differences(one, live(publish, subscribe)) == []
+    assert differences(one, live([*publish, ">"], subscribe)) == ["may publish >"]
+    assert differences(one, live(publish, subscribe[1:])) == [f"may not subscribe {subscribe[0]}"]
+    assert differences(one, {"data": {"user": "billing"}}) == [
+        "may publish everything", "may subscribe everything",
+    ]  # fmt: skip
