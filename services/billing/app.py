@@ -1,17 +1,20 @@
 """Billing, put together."""
 
+from pathlib import Path
+
 from libs.common.migrate import Schema
 from libs.common.service import Service
 from libs.common.settings import Settings
-from services.billing import handlers, keeping
+from services.billing import handlers, keeping, leaving
 from services.billing.contract import SERVICE
+from services.billing.folding import usage_view
 from services.billing.settings import BillingSettings
 from services.billing.subscribers import founding, metering
 from services.billing.views import account_view, metadata
-from services.billing.watching import watch_accounts
+from services.billing.watching import fold_usage, watch_accounts
 
-PROJECTIONS = (account_view, founding, metering)
-SCHEMA = Schema(SERVICE, metadata, projections=PROJECTIONS)
+PROJECTIONS = (account_view, usage_view, founding, metering)
+SCHEMA = Schema(SERVICE, metadata, Path(__file__).with_name("migrations"), PROJECTIONS)
 
 
 def build(settings: Settings) -> Service:
@@ -23,6 +26,10 @@ def build(settings: Settings) -> Service:
     async def watch() -> None:
         await watch_accounts(service)
 
-    service.lead.append(watch)
-    service.sweeps += keeping.sweeps(settings.billing_jurisdiction)
+    async def fold() -> None:
+        await fold_usage(service)
+
+    service.lead += [watch, fold]
+    years = keeping.years_of(settings.billing_jurisdiction)
+    service.sweeps += [*keeping.sweeps(years), leaving.sweep(service, years)]
     return service

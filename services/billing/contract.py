@@ -75,6 +75,23 @@ class PeriodClosed(Event, type="billing.event.period-closed", public=True):
     meters: list[MeterClosed]
 
 
+class UsageCounted(Message):
+    day: Day
+    workflow: WorkflowId
+    kind: TriggerKind
+    executions: Count
+
+
+class UsageMetered(Event, type="billing.event.usage-metered"):
+    """What was counted of the executor's events since the one before: up to number `upto`, of an
+    `incarnation` of its log, in which all of this organization's starts are counted by then."""
+
+    meter: Meter
+    rows: list[UsageCounted]
+    incarnation: Count
+    upto: Count
+
+
 # -- queries and commands (the answers are what REST shows) --------------------------------------
 
 
@@ -162,6 +179,15 @@ class ChangePlan(
 
     plan: PlanName
     organization: OrganizationId | None = None
+
+
+class CountedShown(Message):
+    incarnation: Count
+    upto: Count
+
+
+class FindCounted(Query, type="billing.query.find-counted", answers=CountedShown):
+    """Asked by services: up to which number of the executor's log every start is counted."""
 
 
 class UsageRow(Message):

@@ -78,6 +78,11 @@ def account_stream(organization: str) -> str:
     return f"account-{organization}"
 
 
+def usage_stream(organization: str, year: str) -> str:
+    """One for each calendar year, so that a year leaves the log whole."""
+    return f"usage-{organization}-{year}"
+
+
 def month_of(at: datetime) -> str:
     """The month of a moment in UTC, as `2026-01`."""
     return f"{at.astimezone(UTC):%Y-%m}"

@@ -19,6 +19,7 @@ from services.billing.contract import (
     AccountShown,
     ChangePlan,
     FindAccount,
+    FindCounted,
     FindPlans,
     Limits,
     Period,
@@ -60,6 +61,11 @@ def router(service: Service) -> NatsRouter:
     @r.subscriber(FindAccount.type, queue=SERVICE)
     async def find_account(query: FindAccount, meta: CausedBy) -> NatsResponse:
         return reply(await _account(service, meta))
+
+    @r.subscriber(FindCounted.type, queue=SERVICE)
+    async def find_counted(query: FindCounted) -> NatsResponse:
+        async with service.database.work() as connection:
+            return reply(await views.find_counted(connection))
 
     @r.subscriber(UsageInPeriod.type, queue=SERVICE)
     async def usage_in_period(query: UsageInPeriod, meta: CausedBy) -> NatsResponse:

@@ -50,8 +50,7 @@ def over_at(day: str, years: int) -> datetime:
     return datetime(int(day[:4]) + years + 1, 1, 1, tzinfo=UTC) + ELSEWHERE
 
 
-def sweeps(country: str) -> list[Sweep]:
-    years = years_of(country)
+def sweeps(years: int) -> list[Sweep]:
     return [_sweep(usage, usage.c.day, years), _sweep(used, used.c.month, years)]
 
 

@@ -11,10 +11,11 @@ RULES = (
     ),
     Retention(
         "usage", None,
-        "started executions per day, workflow and kind, what was billed: as many whole calendar"
-        " years as the law of a country says (`TROTH_BILLING_JURISDICTION`)",
-        Purpose.BILLING, Basis.LEGAL_OBLIGATION, tables=("usage", "used"),
+        "started executions per day, workflow and kind, what was billed, and the facts in the"
+        " log that say so: as many whole calendar years as the law of a country says"
+        " (`TROTH_BILLING_JURISDICTION`)",
+        Purpose.BILLING, Basis.LEGAL_OBLIGATION, tables=("usage", "used", "counting", "counted"),
         by="its sweep, with the years of `services/billing/jurisdictions.json`",
-        events=("period-closed",),
+        events=("period-closed", "usage-metered"),
     ),
 )  # fmt: skip

@@ -11,25 +11,23 @@ from libs.common.messages import Meta, Recorded
 from libs.common.readers import Projection
 from services.billing.contract import SERVICE
 from services.billing.domain import Absent, Open, account_stream, day_of, decide
-from services.billing.views import usage, used
+from services.billing.views import counting
 from services.executor.contract import ExecutionStarted
 from services.identity.contract import OrganizationFounded
 
 founding = Projection("founding", producer="identity")
-# Its version stays: the executor's log forgets by plan, and what was billed is kept for years.
-metering = Projection("metering", producer="executor", tables=[usage, used])
-METER = """
-with came as materialized (
-  select * from json_to_recordset(%s::json)
-    as r(org text, day text, workflow text, kind text, executions bigint)),
-rows as (
-  insert into usage as u (org, day, workflow, kind, executions)
-  select org, day, workflow, kind, executions from came order by 1, 2, 3, 4
-  on conflict (org, day, workflow, kind)
-  do update set executions = u.executions + excluded.executions)
-insert into used as t (org, month, executions)
-select org, left(day, 7), sum(executions) from came group by 1, 2 order by 1, 2
-on conflict (org, month) do update set executions = t.executions + excluded.executions
+metering = Projection("metering", producer="executor", tables=[counting])
+COUNT = """
+insert into counting as c (org, day, workflow, kind, upto, executions)
+select org, day, workflow, kind, 0, executions from json_to_recordset(%s::json)
+  as r(org text, day text, workflow text, kind text, executions bigint) order by 1, 2, 3, 4
+on conflict (org, day, workflow, kind, upto)
+do update set executions = c.executions + excluded.executions
+"""
+SAID = """
+select c.org, max(c.upto) as upto from counted c
+join readers r on r.name = 'metering' and r.incarnation = c.incarnation
+where c.org = any(%s) group by 1
 """
 
 
@@ -49,18 +47,21 @@ async def open_account(
 
 @metering.whole
 async def meter(connection: AsyncConnection, events: Sequence[Recorded]) -> None:
-    """Counts the starts of a batch with one statement; only live executions are used."""
+    """Counts the starts of a batch that no fact has said; only live executions are used."""
+    starts = [(one, one.json()) for one in events if one.type == ExecutionStarted.type]
+    live = [(one, data) for one, data in starts if data["mode"] == "live"]
+    if not live:
+        return
+    organizations = list({one.organization for one, _ in live})
+    found = await connection.exec_driver_sql(SAID, (organizations,))
+    said: dict[str, int] = {row.org: row.upto for row in found}
     counts: Counter[tuple[str, str, str, str]] = Counter()
-    for recorded in events:
-        if recorded.type != ExecutionStarted.type:
-            continue
-        data = recorded.json()
-        if data["mode"] == "live":
-            day, kind = day_of(recorded.time), data["trigger"]["kind"]
-            counts[recorded.organization, day, data["workflow_id"], kind] += 1
-    if counts:
-        rows = [
-            {"org": org, "day": day, "workflow": workflow, "kind": kind, "executions": n}
-            for (org, day, workflow, kind), n in counts.items()
-        ]
-        await connection.exec_driver_sql(METER, (msgspec.json.encode(rows).decode(),))
+    for one, data in live:
+        if one.sequence > said.get(one.organization, -1):
+            kind = data["trigger"]["kind"]
+            counts[one.organization, day_of(one.time), data["workflow_id"], kind] += 1
+    rows = [
+        {"org": org, "day": day, "workflow": workflow, "kind": kind, "executions": n}
+        for (org, day, workflow, kind), n in counts.items()
+    ]
+    await connection.exec_driver_sql(COUNT, (msgspec.json.encode(rows).decode(),))

@@ -1,11 +1,12 @@
 """What billing shows: the account of an organization, its alarms, and the meter."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Index,
     MetaData,
@@ -17,8 +18,11 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    literal_column,
     null,
     select,
+    text,
+    union_all,
     update,
 )  # fmt: skip
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -28,10 +32,11 @@ from libs.common.fields import Count, Day, Moment, OrganizationId, Word, Workflo
 from libs.common.messages import Recorded
 from libs.common.pages import Page, page_of, seek
 from libs.common.readers import Projection
-from libs.common.tables import column
+from libs.common.tables import column, moment_now
 from services.billing.contract import (
     AccountOpened,
     AlarmShown,
+    CountedShown,
     EntitlementsSet,
     Meter,
     PeriodClosed,
@@ -68,6 +73,23 @@ used = Table(
     "used", metadata,
     column("org", OrganizationId), column("month", Word), column("executions", Count),
     PrimaryKeyConstraint("org", "month"),
+)  # fmt: skip
+
+# What is counted and in no fact yet that `usage` has taken: of the executor's log, as it comes.
+# `upto` is 0 until a fact says the row, then that fact's number.
+counting = Table(
+    "counting", metadata,
+    column("org", OrganizationId), column("day", Day), column("workflow", WorkflowId),
+    column("kind", TriggerKind), column("upto", Count), column("executions", Count),
+    moment_now("since", Moment),
+    PrimaryKeyConstraint("org", "day", "workflow", "kind", "upto"),
+    Index("counting_since", "since"),
+)  # fmt: skip
+# No view: which starts the facts of a year hold, so that none is counted twice.
+counted = Table(
+    "counted", metadata,
+    column("org", OrganizationId), column("year", Word), column("incarnation", Count),
+    column("upto", Count), PrimaryKeyConstraint("org", "year"), info={"hidden": True},
 )  # fmt: skip
 
 account_view = Projection("accounts", version=1, tables=[accounts, alarms])
@@ -160,39 +182,65 @@ async def find_alarms(
 async def find_alarming(connection: AsyncConnection) -> list[Metered]:
     """Accounts that passed a mark for which no alarm was raised in their period."""
     next_mark = case(*[(accounts.c.mark < mark, mark) for mark in MARKS], else_=None)
-    due = used.c.executions * 100 >= accounts.c.executions_per_month * next_mark
-    return await _metered(connection, due)
+    limit = accounts.c.executions_per_month * next_mark
+    return await _metered(connection, lambda total: total * 100 >= limit)
 
 
 async def find_ended(connection: AsyncConnection, grace: timedelta) -> list[Metered]:
     """Accounts whose period ended more than `grace` ago."""
-    return await _metered(connection, accounts.c.period_ends_at < clock.now() - grace)
+    return await _metered(connection, lambda _: accounts.c.period_ends_at < clock.now() - grace)
 
 
-async def _metered(connection: AsyncConnection, where: ColumnElement[bool]) -> list[Metered]:
-    found = await connection.execute(_with_used().where(where).order_by(accounts.c.org))
+async def _metered(
+    connection: AsyncConnection, where: Callable[[Any], ColumnElement[bool]]
+) -> list[Metered]:
+    statement = _with_used()
+    total = statement.selected_columns["used"].element
+    found = await connection.execute(statement.where(where(total)).order_by(accounts.c.org))
     return [Metered(row.org, row.period_ends_at, row.used) for row in found]
 
 
 def _with_used() -> Any:
-    return select(accounts, func.coalesce(used.c.executions, 0).label("used")).select_from(
-        accounts.outerjoin(
-            used, (used.c.org == accounts.c.org) & (used.c.month == accounts.c.month)
-        )
+    """What the facts say, and what is counted since."""
+    month = func.left(counting.c.day, literal_column("7"))
+    months = select(
+        counting.c.org, month.label("month"), func.sum(counting.c.executions).label("executions")
+    ).group_by(counting.c.org, month).subquery()  # fmt: skip
+    total = _nothing_is_0(used.c.executions) + _nothing_is_0(months.c.executions)
+    return select(accounts, total.cast(BigInteger).label("used")).select_from(
+        accounts
+        .outerjoin(used, (used.c.org == accounts.c.org) & (used.c.month == accounts.c.month))
+        .outerjoin(months, (months.c.org == accounts.c.org) & (months.c.month == accounts.c.month))
+    )  # fmt: skip
+
+
+def _nothing_is_0(count: Any) -> Any:
+    return func.coalesce(count, 0)
+
+
+async def find_counted(connection: AsyncConnection) -> CountedShown:
+    """Where the meter is in the executor's log."""
+    found = await connection.execute(
+        text("select incarnation, n from readers where name = 'metering'")
     )
+    row = found.one_or_none()
+    return CountedShown(incarnation=row.incarnation if row else 0, upto=row.n if row else 0)
 
 
 async def usage_in_period(
     connection: AsyncConnection, organization: str, query: UsageInPeriod
 ) -> Page[UsageRow]:
     """Sums over the days, by what was asked; ordered by day, then workflow and kind."""
-    keys = [usage.c[key] for key in ("day", "workflow", "kind") if key in query.by]
-    sums = select(*keys, func.sum(usage.c.executions).label("executions"))
-    sums = sums.where(usage.c.org == organization).group_by(*keys)
+    both = union_all(*(
+        select(t.c.day, t.c.workflow, t.c.kind, t.c.executions).where(t.c.org == organization)
+        for t in (usage, counting)
+    )).subquery()  # fmt: skip
+    keys = [both.c[key] for key in ("day", "workflow", "kind") if key in query.by]
+    sums = select(*keys, func.sum(both.c.executions).label("executions")).group_by(*keys)
     if query.from_at is not None:
-        sums = sums.where(usage.c.day >= day_of(query.from_at))
+        sums = sums.where(both.c.day >= day_of(query.from_at))
     if query.to_at is not None:
-        sums = sums.where(usage.c.day <= day_of(query.to_at - timedelta(microseconds=1)))
+        sums = sums.where(both.c.day <= day_of(query.to_at - timedelta(microseconds=1)))
     rows = sums.subquery()
     shown = [
         rows.c[key] if key in query.by else null().label(key) for key in ("day", "workflow", "kind")

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import nats.errors
 
+from libs.common import clock as wall
 from libs.common.database import LOST
 from libs.common.errors import DomainError
 from libs.common.log_page import LogPage
@@ -14,11 +15,13 @@ from libs.common.service import Service
 from services.billing import views
 from services.billing.contract import SERVICE
 from services.billing.domain import Close, Measure, account, account_stream
+from services.billing.folding import AFTER, fold
 
 log = logging.getLogger(__name__)
 LOOK_S = 0.5
 LOOK_ANYWAY_S = 30.0
 GRACE = timedelta(seconds=60)
+FOLD_S = 60.0
 
 
 async def watch_accounts(service: Service) -> None:
@@ -36,6 +39,18 @@ async def watch_accounts(service: Service) -> None:
             except (DomainError, nats.errors.Error, *LOST) as error:
                 log.warning("accounts not looked after", extra={"cause": type(error).__name__})
         await asyncio.sleep(LOOK_S)
+
+
+async def fold_usage(service: Service) -> None:
+    """For ever: what was counted an hour ago becomes a fact."""
+    while True:
+        rest_s = FOLD_S
+        try:
+            if await fold(service, wall.now() - AFTER):
+                rest_s = 0.0
+        except (DomainError, *LOST) as error:
+            log.warning("usage waits", extra={"cause": type(error).__name__})
+        await asyncio.sleep(rest_s)
 
 
 async def raise_alarms(service: Service) -> None:

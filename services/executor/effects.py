@@ -26,7 +26,7 @@ from services.executor.contract import (
 )  # fmt: skip
 from services.executor.documents import OpenedSecret
 from services.executor.failure import RetryPlan, StepFailed, error_fact, retry_plan
-from services.executor.host import Cut, Parked, Scope, expression_failed
+from services.executor.host import STAGE, Cut, Parked, Scope, expression_failed
 
 if TYPE_CHECKING:
     from services.executor.run import Run
@@ -153,9 +153,11 @@ def _next_attempt(run: "Run", effect: Effect) -> int:
     due = before.ended.retry_at
     if due is None:
         failure = _failed_before(run, before)
-        if failure is None or failure.type == "cancelled":
+        if failure is not None and failure.type != "cancelled":
+            raise failure
+        if STAGE.get() != "last-things" or effect.once:
             raise Cut
-        raise failure
+        return before.attempt + 1  # a `finally` that was cut goes on to its end
     if due > run.now():
         raise Parked(due)
     if path in run.state.waits:

@@ -1,18 +1,19 @@
 """How an execution ends: succeeded, undone and failed, or cancelled; with what is left to say."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
-from libs.language.steps import Block, TryStep, blocks_in
 from services.executor import undo
 from services.executor.contract import ExecutionFinished, ReversalEnded, RollbackBegan
 from services.executor.facts import EVENT_BYTES_MAX, VALUE_BYTES_MAX
 from services.executor.failure import StepFailed, error_fact
-from services.executor.host import ids_in
+from services.executor.host import Cut, Parked, has_finally, ids_in
 
 if TYPE_CHECKING:
     from services.executor.run import Run
+    from services.executor.walk import Walk
 
 Outcome = Literal["succeeded", "failed", "cancelled"]
 
@@ -39,6 +40,14 @@ async def cancelled(run: "Run") -> None:
         await run.flush(RollbackBegan(cause="cancelled", error=None))
         await _undo_all(run)
     await finish(run, "cancelled", None, None)
+
+
+async def last_things(run: "Run", walk: "Walk") -> None:
+    """Each `finally` that what is cut has left to run, of parked branches too (§7.7)."""
+    if has_finally(run.document.block):
+        await run.catch_up()
+        with suppress(Cut, Parked, StepFailed):
+            await walk.block(run.document.block, run.names, "")
 
 
 async def reversed_for_parent(run: "Run") -> None:
@@ -123,12 +132,3 @@ def _output(output: Any) -> bytes:
             f"output of {len(body)} bytes; limit value_bytes {VALUE_BYTES_MAX}",
         )
     return body
-
-
-def has_finally(block: Block) -> bool:
-    """Whether something in the block has to run although the execution is cancelled."""
-    return any(
-        (isinstance(step, TryStep) and step.finally_ is not None)
-        or any(has_finally(inner) for inner in blocks_in(step))
-        for step in block.steps
-    )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from libs.language import ExpressionError
 from libs.language.steps import (
@@ -13,6 +13,7 @@ from libs.language.steps import (
     Pages,
     PythonStep,
     Step,
+    TryStep,
     UsesStep,
     WaitStep,
     WorkflowStep,
@@ -24,8 +25,10 @@ MISSING: Any = object()
 NEVER = datetime(9000, 1, 1, tzinfo=UTC)
 Scope = Mapping[str, Any]
 Within = tuple[frozenset[str], str]  # steps by id, and the numbers of the loops around them
-# Set inside `finally`, which runs although the execution is being cancelled.
-LAST_THINGS: ContextVar[bool] = ContextVar("last_things", default=False)
+# What may begin: whatever comes; nothing, in a branch that is called off; all of a `finally` of
+# what is cut.
+Stage = Literal["going", "called-off", "last-things"]
+STAGE: ContextVar[Stage] = ContextVar("stage", default="going")
 
 
 class Parked(Exception):
@@ -37,13 +40,16 @@ class Parked(Exception):
 
 
 class Cut(Exception):
-    """The execution is being cancelled, so that nothing new begins outside of `finally`."""
+    """The execution is cancelled, or its branch called off: nothing new begins but `finally`."""
 
 
 class Host(Protocol):
     """What the walk needs of the execution around it."""
 
-    leaving: bool
+    @property
+    def holding(self) -> bool:
+        """Whether this process still speaks for the execution and stays."""
+        ...
 
     def recorded(self, path: str) -> Any:
         """The recorded result of a step or item, or MISSING."""
@@ -77,6 +83,14 @@ class Host(Protocol):
 
     def drop(self, within: Within) -> object:
         """Nobody waits any more for what these steps at a place wait for."""
+        ...
+
+    def begun(self, within: Within) -> bool:
+        """Whether one of these steps at a place has done, sent or asked anything."""
+        ...
+
+    async def catch_up(self) -> None:
+        """What this process has found out is committed and `recorded`: it can be walked again."""
         ...
 
 
@@ -119,6 +133,15 @@ def is_in(path: str, within: Within | None) -> bool:
     name = path.partition("[")[0].partition(".")[0].partition("#")[0]
     rest = path.partition("[")[2]
     return name in ids and (not place or f"[{rest}".startswith(place))
+
+
+def has_finally(block: Block) -> bool:
+    """Whether something in the block has to run although it is cut."""
+    return any(
+        (isinstance(step, TryStep) and step.finally_ is not None)
+        or any(has_finally(inner) for inner in blocks_in(step))
+        for step in block.steps
+    )
 
 
 def kind_of(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""How streams leave the log: in bites, and only what audit, the relay and the own views have taken.
+"""How streams leave the log: in bites, and only what everybody who needs it has taken.
 
 The log takes nothing in while a bite leaves, so what it consists of is read before: its pages are
 in memory then, and it is known how much fits.
@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from libs.common.database import unavailable
 from libs.common.messages import Meta
 from services.audit.contract import FindTaken, TakenShown
+from services.billing.contract import CountedShown, FindCounted
 from services.executor.contract import SERVICE
 
 if TYPE_CHECKING:
@@ -47,14 +48,14 @@ class Left:
 
 
 async def taken(engine: "Engine") -> int:
-    """The number up to which audit and the relay have everything."""
-    service = engine.service
-    answered = await service.bus.ask(FindTaken(producer=SERVICE), Meta.system(SERVICE))
-    found = answered.as_a(TakenShown)
+    """The number up to which audit and the relay have everything, and billing counted all."""
+    service, meta = engine.service, Meta.system(SERVICE)
+    found = (await service.bus.ask(FindTaken(producer=SERVICE), meta)).as_a(TakenShown)
+    counted = (await service.bus.ask(FindCounted(), meta)).as_a(CountedShown)
     _, _, incarnation = await service.store.page(found.upto, 1)
-    if found.incarnation != incarnation or service.relay is None:
+    if {found.incarnation, counted.incarnation} != {incarnation} or service.relay is None:
         return 0
-    return min(found.upto, service.relay.published)
+    return min(found.upto, counted.upto, service.relay.published)
 
 
 async def fitting(db: AsyncConnection, groups: Sequence[Sequence[str]]) -> int:

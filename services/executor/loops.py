@@ -1,17 +1,28 @@
 """`for_each` and `parallel`: many blocks, so many at a time, each resumed by itself."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from libs.language.steps import Block, Failures, ForEachStep, Pages, ParallelStep
 from services.executor.failure import StepFailed
-from services.executor.host import MISSING, Cut, Parked, Scope, ids_in, kind_of, pure
+from services.executor.host import (
+    MISSING,
+    STAGE,
+    Cut,
+    Parked,
+    Scope,
+    has_finally,
+    ids_in,
+    kind_of,
+    pure,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from services.executor.walk import Walk
 
-Work = Coroutine[Any, Any, Any]
+Work = Callable[[], Coroutine[Any, Any, Any]]
 
 
 async def for_each(walk: "Walk", step: ForEachStep, path: str, scope: Scope, place: str) -> Any:
@@ -79,7 +90,7 @@ async def _works(
 ) -> AsyncIterator[Work]:  # fmt: skip
     number = 0
     async for item in source:
-        yield _item(walk, step, path, scope, place, number, item)
+        yield partial(_item, walk, step, path, scope, place, number, item)
         number += 1
 
 
@@ -102,7 +113,9 @@ async def parallel(walk: "Walk", step: ParallelStep, path: str, scope: Scope, pl
     async def works() -> AsyncIterator[Work]:
         for name, block in step.branches.items():
             here = f"{path}.{name}"
-            yield _branch(walk, block, step.failures, here, scope, place, "branch", keep=True)
+            yield partial(
+                _branch, walk, block, step.failures, here, scope, place, "branch", keep=True
+            )
 
     blocks = list(step.branches.values())
     values = await _together(walk, works(), len(blocks), blocks, place)
@@ -113,9 +126,13 @@ async def _together(
     walk: "Walk", works: AsyncIterator[Work], most: int, blocks: Iterable[Block], place: str
 ) -> list[Any]:
     """What is cancelled by the first failure waits for nothing and asks nobody any more."""
+    together = Together(works, most)
     try:
-        return await Together(works, most).run()
+        return await together.run()
     except StepFailed:
+        if any(map(has_finally, blocks)):
+            await walk.host.catch_up()
+            await together.call_off()
         for block in blocks:
             walk.host.drop((ids_in(block), place))
         raise
@@ -146,7 +163,7 @@ async def _branch(
 
 
 class Together:
-    """At most `most` works at a time, begun in order; one that is parked keeps its place.
+    """At most `most` works at a time, begun in order; one that is parked or cut keeps its place.
 
     The first failure stops the rest: nothing new begins, what runs is cancelled (and runs its
     `finally`), then it is raised. Raises Cut, or Parked, when only such works are left.
@@ -155,44 +172,59 @@ class Together:
     def __init__(self, works: AsyncIterator[Work], most: int) -> None:
         self._works, self._most = works, most
         self._results: list[Any] = []
-        self._going: dict[asyncio.Task[Any], int] = {}
+        self._going: dict[asyncio.Task[Any], tuple[int, Work]] = {}
+        self._left: list[Work] = []  # what is parked or was cut
         self._parked: list[Parked] = []
-        self._cut: Cut | None = None
+        self._cut = False
 
     async def run(self) -> list[Any]:
         try:
             while await self._begin() or self._going:
                 done, _ = await asyncio.wait(self._going, return_when=asyncio.FIRST_COMPLETED)
-                for task in sorted(done, key=self._going.__getitem__):
-                    self._take(task, self._going.pop(task))
+                for task in sorted(done, key=lambda task: self._going[task][0]):
+                    self._take(task, *self._going.pop(task))
         finally:
+            self._left += [work for _, work in self._going.values()]
             for task in self._going:
                 task.cancel()
             await asyncio.gather(*self._going, return_exceptions=True)
-        if self._cut is not None:
-            raise self._cut
+        if self._cut:
+            raise Cut
         if self._parked:
             raise min(self._parked, key=lambda waits: waits.due)
         return self._results
+
+    async def call_off(self) -> None:
+        """Walks what is left once more, so that each `finally` runs, and nothing else begins."""
+        token = STAGE.set("called-off")
+        try:
+            await asyncio.gather(*(work() for work in self._left), return_exceptions=True)
+        finally:
+            STAGE.reset(token)
 
     async def _begin(self) -> bool:
         """Begins what there is place for; whether anything was begun."""
         before = len(self._going)
         try:
-            while self._cut is None and len(self._going) + len(self._parked) < self._most:
+            while len(self._going) + len(self._left) < self._most:
                 work = await anext(self._works, None)
                 if work is None:
                     break
                 self._results.append(None)
-                self._going[asyncio.create_task(work)] = len(self._results) - 1
+                task = asyncio.create_task(work())
+                self._going[task] = (len(self._results) - 1, work)
         except Parked as parked:  # the source itself waits; what runs goes on
             self._parked.append(parked)
+        except Cut:
+            self._cut = True
         return len(self._going) > before
 
-    def _take(self, task: asyncio.Task[Any], number: int) -> None:
+    def _take(self, task: asyncio.Task[Any], number: int, work: Work) -> None:
         try:
             self._results[number] = task.result()
         except Parked as parked:
             self._parked.append(parked)
+            self._left.append(work)
         except (Cut, asyncio.CancelledError):
-            self._cut = Cut()
+            self._cut = True
+            self._left.append(work)

@@ -34,6 +34,7 @@ from services.executor.contract import (
 )  # fmt: skip
 from services.executor.noted import NOTED
 from services.executor.operation_tables import operations, pieces
+from services.identity.contract import FindPermissions, PermissionsFound
 
 if TYPE_CHECKING:
     from services.executor.engine import Engine
@@ -172,6 +173,9 @@ class Operations:
         if row.stopping or kind is None:
             await self._end(row, "cancelled" if row.stopping else "failed")
             return
+        if not await self._may(row, kind):
+            await self._end(row, "failed", "permission-missing")
+            return
         mine = (pieces.c.operation == row.id) & pieces.c.outcome.is_(None)
         async with self.service.database.work() as db:
             batch = (await db.execute(
@@ -197,6 +201,12 @@ class Operations:
 
         await self._record(row, await asyncio.gather(*(one(n, item) for n, item in batch)))
 
+    async def _may(self, row: Any, kind: Kind) -> bool:
+        """Whether who asked still may, for each batch: people leave, lose roles and keys."""
+        asked = FindPermissions(actor=row.actor)
+        answer = await self.service.bus.ask(asked, Meta.system("executor", row.org))
+        return kind.permission in answer.as_a(PermissionsFound).permissions
+
     async def _record(self, row: Any, outcomes: list[dict[str, Any]]) -> None:
         t = operations.c
         codes = Counter(one["code"] for one in outcomes if one["outcome"] == "refused")
@@ -212,9 +222,9 @@ class Operations:
                 )
             )  # fmt: skip
 
-    async def _end(self, row: Any, status: Any) -> None:
+    async def _end(self, row: Any, status: Any, why: str = "internal") -> None:
         t = operations.c
-        problem = "internal" if status == "failed" else None
+        problem = why if status == "failed" else None
         fact = OperationEnded(
             operation_id=row.id, kind=row.kind, status=status, done=row.done, refused=row.refused
         )

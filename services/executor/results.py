@@ -3,13 +3,15 @@
 import asyncio
 import random
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from libs.common.messages import Event
 from services.executor import pins
-from services.executor.contract import WaitBegan, WaitEnded
+from services.executor.contract import ExecutionProgressed, WaitBegan, WaitEnded
 from services.executor.host import MISSING, Within, is_in
 from services.executor.referring import Referring
+from services.executor.state import Sealed
 
 
 class Results(Referring):
@@ -20,6 +22,7 @@ class Results(Referring):
         self.pins: dict[str, Any] = {}
         self._taken: set[str] = set()
         self._waits = set(self.state.waits)
+        self._known = self.version  # up to there `state` has the results
 
     def tell(self, *events: Event) -> None:
         super().tell(*events)
@@ -34,6 +37,23 @@ class Results(Referring):
         paths = sorted(path for path in self._waits if is_in(path, within))
         self.tell(*(WaitEnded(path=path, reason="cancelled") for path in paths))
         return bool(paths)
+
+    def begun(self, within: Within) -> bool:
+        """Whether one of these steps has done, sent or asked anything."""
+        s, here = self.state, (result.path for result in self._results)
+        paths = chain(s.results, s.effects, s.waits_ended, self._waits, here)
+        return any(is_in(path, within) for path in paths)
+
+    async def catch_up(self) -> None:
+        """Commits what there is, and takes the results of its own commits into `state`."""
+        await self.settled()
+        await self.flush()
+        for one in await self.around.events_since(self.stream, self._known):
+            if one.type == ExecutionProgressed.type:
+                for index, result in enumerate(one.json()["results"]):
+                    values = one.json()["values"]
+                    self.state.results.setdefault(result["path"], Sealed(values, index))
+        self._known = self.version
 
     def recorded(self, path: str) -> Any:
         found = self.state.results.get(path)

@@ -43,7 +43,9 @@ RULES = (
     Retention(
         "looks", None, "who has read what executions processed, by ids; nothing of what was read",
         Purpose.SECURITY, Basis.LEGITIMATE_INTEREST,
-        events=("execution-opened", "call-opened", "file-opened"),
+        events=(
+            "execution-opened", "call-opened", "file-opened", "result-opened", "errors-searched",
+        ),
     ),
     Retention(
         "limits", None, "counts and instants that decide when a start may begin",

@@ -36,7 +36,7 @@ from services.executor.contract import ExecutionFinished, ExecutionStarted
 from services.executor.documents import OpenedSecret
 from services.executor.facts import Committing, Lost
 from services.executor.failure import StepFailed
-from services.executor.host import LAST_THINGS, MISSING, NEVER, Cut, Parked, Scope, Within
+from services.executor.host import MISSING, NEVER, STAGE, Cut, Parked, Scope, Within, has_finally
 from services.executor.results import Results
 from services.executor.state import Absent, Ended, Going, evolve
 from services.executor.walk import Walk
@@ -109,9 +109,11 @@ class Run(Results):
         return Walk(self)
 
     def may_begin(self) -> None:
-        if LAST_THINGS.get():
+        stage = STAGE.get()
+        if stage == "last-things":
             return
-        if not self.ending and (self.state.cancel is not None or self.over is not None):
+        over = self.state.cancel is not None or self.over is not None
+        if stage == "called-off" or (over and not self.ending):
             raise Cut
         if self.state.paused is not None:
             raise Parked
@@ -197,7 +199,7 @@ class Run(Results):
                 await self.flush()
             await collecting.begin(self)
             while not await self._go():
-                await self.flush()
+                await self.catch_up()
                 self.news = False
         except Lost:
             log.info("execution lost", extra={"execution": self.id})
@@ -232,25 +234,23 @@ class Run(Results):
         left = self.time_left()
         if left is not None and left[0] <= 0:
             self.over = left[1]
-        walk = self.walk().block(self.document.block, self.names, "")
-        if self.state.cancel is not None and not ending.has_finally(self.document.block):
-            walk.close()
+        block, walk = self.document.block, self.walk()
+        if self.state.cancel is not None and not has_finally(block):
             return ending.cancelled(self)
         try:
             async with asyncio.timeout(left[0] if left is not None and not self.over else None):
-                output = await self._working(walk)
+                output = await self._working(walk.block(block, self.names, ""))
+            return ending.finish(self, "succeeded", None, output)
         except StepFailed as failure:
             return ending.failed(self, failure)
         except TimeoutError:
             assert left is not None, "only a limit runs out"
-            return ending.failed(self, left[1])
-        except Cut:
-            return ending.failed(self, self.over) if self.over else ending.cancelled(self)
-        except asyncio.CancelledError:
-            if not self.holding or not self._cancelling:
+            self.over, self._cancelling = left[1], True
+        except (Cut, asyncio.CancelledError) as cut:
+            if not isinstance(cut, Cut) and not (self.holding and self._cancelling):
                 raise
-            return ending.cancelled(self)
-        return ending.finish(self, "succeeded", None, output)
+        await self._working(ending.last_things(self, walk))
+        return ending.failed(self, self.over) if self.over else ending.cancelled(self)
 
     async def _working(self, work: Coroutine[Any, Any, Any]) -> Any:
         self._work = asyncio.create_task(work)

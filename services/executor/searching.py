@@ -17,6 +17,7 @@ from libs.common.pages import seek
 from libs.common.privacy import DataKey, Forgotten
 from services.executor import labelled
 from services.executor.contract import ExecutionFilter, FindExecutions, QueuedFor
+from services.executor.looking import PAYLOADS, errors_searched
 from services.executor.subscribers import states
 from services.executor.summary import Summary
 from services.executor.views import executions, held, standing
@@ -80,14 +81,16 @@ async def _where(
     engine: "Engine", wanted: Filter, meta: Meta
 ) -> tuple[DataKey | None, list[ColumnElement[bool]]]:
     key: DataKey | None = None
-    if wanted.q is not None and "payloads:read" not in meta.permissions:
-        raise Forbidden("searching error texts needs payloads:read", permission="payloads:read")
+    if wanted.q is not None and PAYLOADS not in meta.permissions:
+        raise Forbidden(f"searching error texts needs {PAYLOADS}", permission=PAYLOADS)
     where = conditions(wanted)
     if wanted.key or wanted.q is not None:
         try:
             key = await engine.service.keys.key(meta.organization, PURPOSE)
         except Forgotten:
             return None, [false()]
+    if wanted.q is not None:
+        errors_searched(engine, meta)
     if wanted.key and key is not None:
         async with engine.service.database.read(meta.organization) as db:
             where.append(t.concurrency_key.in_(await _digests(db, key, wanted)))

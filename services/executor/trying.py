@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from libs.language.steps import TryStep
 from services.executor.failure import StepFailed, fits
-from services.executor.host import LAST_THINGS, MISSING, Cut, Parked, Scope, ids_in
+from services.executor.host import MISSING, STAGE, Cut, Parked, Scope, ids_in
 
 if TYPE_CHECKING:
     from services.executor.walk import Walk
@@ -15,17 +15,29 @@ LAST_S = 60.0
 
 async def attempt(walk: "Walk", step: TryStep, path: str, scope: Scope, place: str) -> Any:
     """The value of `try`, or of the handler that ran; raises what no handler took."""
+    value = failure = None
     try:
-        value = await _handled(walk, step, path, scope, place)
-    except StepFailed as failure:
+        try:
+            value = await _handled(walk, step, path, scope, place)
+        except StepFailed as found:
+            failure = found
         await _finally(walk, step, scope, place, failure)
-        raise
     except (asyncio.CancelledError, Cut):
-        if not walk.host.leaving:
+        if walk.host.holding and path not in walk.past and _begun(walk, step, place):
+            if step.finally_ is not None and walk.host.begun((ids_in(step.finally_), place)):
+                await walk.host.catch_up()  # it was cut itself: it goes on where it was
             await _finally_in_time(walk, step, scope, place)
+            walk.past.add(path)
         raise
-    await _finally(walk, step, scope, place, None)
+    if failure is not None:
+        raise failure
     return value
+
+
+def _begun(walk: "Walk", step: TryStep, place: str) -> bool:
+    """Of what never began there is nothing to put in order."""
+    blocks = [step.body, *(handler.block for handler in step.handlers)]
+    return any(walk.host.begun((ids_in(block), place)) for block in blocks)
 
 
 async def _handled(walk: "Walk", step: TryStep, path: str, scope: Scope, place: str) -> Any:
@@ -45,6 +57,7 @@ async def _handled(walk: "Walk", step: TryStep, path: str, scope: Scope, place: 
         raise failure
     handler = step.handlers[caught["handler"]]
     if handler.undo:
+        walk.host.may_begin()
         await walk.host.undo((ids_in(step.body), place))
     try:
         return await walk.block(handler.block, {**scope, "error": caught["error"]}, place)
@@ -69,14 +82,14 @@ async def _finally(
 
 async def _finally_in_time(walk: "Walk", step: TryStep, scope: Scope, place: str) -> None:
     """On cancel: within a minute, without giving the execution away; what fails is let go."""
-    token = LAST_THINGS.set(True)
+    token = STAGE.set("last-things")
     try:
         async with asyncio.timeout(LAST_S):
             await _without_parking(walk, step, scope, place)
     except TimeoutError:
         return
     finally:
-        LAST_THINGS.reset(token)
+        STAGE.reset(token)
 
 
 async def _without_parking(walk: "Walk", step: TryStep, scope: Scope, place: str) -> None:

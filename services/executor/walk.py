@@ -32,6 +32,7 @@ class Walk:
 
     def __init__(self, host: Host) -> None:
         self.host = host
+        self.past: set[str] = set()  # each `try` that was cut and whose `finally` has run
         self._breath = time.monotonic()
 
     async def block(self, block: Block, scope: Scope, place: str) -> Any:

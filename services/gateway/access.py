@@ -35,10 +35,13 @@ class Credential:
 
 
 class Needs:
-    """A dependency: the call of somebody who has `permission`, or the refusal."""
+    """A dependency: the call of somebody who has `permission`, or the refusal.
 
-    def __init__(self, permission: str) -> None:
-        self.permission = permission
+    `or_operator`: the operator of the installation may too, in whichever organization or none.
+    """
+
+    def __init__(self, permission: str, *, or_operator: bool = False) -> None:
+        self.permission, self.or_operator = permission, or_operator
 
     async def __call__(self, request: Request) -> Call:
         door: Door = request.app.state.door
@@ -81,6 +84,8 @@ class Needs:
     def refusal(self, caller: CallerShown, chosen: str | None) -> Exception | None:
         if chosen is not None and caller.organization is None:
             return Forbidden("you are no member of this organization", permission=self.permission)
+        if self.or_operator and caller.instance_operator:
+            return None
         if self.permission == INSTANCE:
             return None if caller.instance_operator else self._missing()
         if self.permission in WITHOUT_ORGANIZATION:
@@ -193,4 +198,5 @@ EventReader = Annotated[Call, may("events:read")]
 SubscriptionReader = Annotated[Call, may("subscriptions:read")]
 SubscriptionManager = Annotated[Call, may("subscriptions:manage")]
 AuditReader = Annotated[Call, may("audit:read")]
+AuditReaderOrOperator = Annotated[Call, Depends(Needs("audit:read", or_operator=True))]
 AuditExporter = Annotated[Call, may("audit:export")]

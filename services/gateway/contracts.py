@@ -117,6 +117,8 @@ class LimitsShown(Message):
     api_per_s: Count
     api_burst: Count
     hooks_per_s: Count
+    hook_file_bytes: Count
+    form_parts: Count
     custom_events_per_s: Count
     custom_event_bytes: Count
     unanswered_starts: Count

@@ -2,36 +2,33 @@
 
 from collections.abc import AsyncIterator
 from typing import Any
-from urllib.parse import parse_qsl
 
 import msgspec
 
 from libs.common import clock
-from libs.common.errors import DomainError, FieldProblem, Malformed, NotFound, PaymentNeeded
+from libs.common.errors import DomainError, NotFound, PaymentNeeded
 from libs.common.errors import from_wire as error_from_wire
 from libs.common.fields import milliseconds
 from services.executor.work import StartAnswer
 from services.gateway import signatures
 from services.gateway.arrived import Answer, Arrived, Headers
-from services.gateway.bodies import BODY_MAX, limited
+from services.gateway.bodies import limited
 from services.gateway.door import Door
+from services.gateway.hook_bodies import becomes_a_value, limit_of, payload_of, store_files
 from services.gateway.keys import key_of, key_to_repeat
 from services.gateway.ledger import BODY_MAX as KEPT_MAX
 from services.gateway.ledger import Refused
 from services.gateway.refusals import (
     ExecutionFailed,
     HookNotFound,
-    MediaTypeUnsupported,
     MethodNotAllowed,
     SignatureInvalid,
 )
-from services.gateway.starts import Order, raw
-from services.gateway.strict_json import loads
+from services.gateway.starts import Order
 from services.identity.contract import OrganizationResolved
 from services.workflows.contract import HookFound, secret_stream
 
 JSON_HEADER = (b"content-type", b"application/json")
-FORM = "application/x-www-form-urlencoded"
 PATH = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_-")
 REAL_MAX = 100_000
 WITHOUT_BODY = frozenset(("signature-invalid",))
@@ -51,7 +48,8 @@ class Hooks:
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
         given = headers.get("webhook-id") or headers.get("idempotency-key")
         arrived.key = key_to_repeat(given)
-        body = await limited(_chunks(receive), headers.get("content-length"), BODY_MAX)
+        most = limit_of(headers.get("content-type"))
+        body = await limited(_chunks(receive), headers.get("content-length"), most)
         name, _, path = scope["path"][len("/hooks/") :].partition("/")
         address = scope["client"][0] if scope.get("client") else "unknown"
         organization = await self._organization(name, address)
@@ -66,6 +64,7 @@ class Hooks:
             payload = payload_of(hook, headers, body, scope["query_string"])
             self._within_plan(organization)
             key_of(given)
+            await store_files(self.door, organization, payload, arrived)
         except DomainError as error:
             told.refused(error)
             raise
@@ -172,7 +171,8 @@ class _Told:
         if error.kind == "unavailable":
             return
         unmatched = hook.reason is not None
-        kept = None if error.code in WITHOUT_BODY else body
+        wanted = becomes_a_value(headers.get("content-type")) and error.code not in WITHOUT_BODY
+        kept = body if wanted else None
         if unmatched and len(body) > KEPT_MAX:
             kept = None
         hooks.door.ledger.tell(
@@ -203,45 +203,6 @@ def outcome(answer: StartAnswer) -> Answer:
         return 200, headers, msgspec.json.encode(answer.output)
     headers.append((b"location", b"/v1/executions/" + where))
     return 202, headers, b'{"execution":"%b","call":"%b"}' % (where, answer.call.encode())
-
-
-def payload_of(
-    hook: HookFound, headers: dict[str, str], body: bytes, query: bytes
-) -> dict[str, Any]:
-    """Body, and the headers and query values that the trigger lists; checked, not interpreted."""
-    payload: dict[str, Any] = {"body": _body(headers.get("content-type"), body)}
-    payload["headers"] = {name: headers[name] for name in hook.headers if name in headers}
-    values = dict(parse_qsl(query.decode("latin-1"), max_num_fields=100)) if hook.query else {}
-    payload["query"] = {name: values[name] for name in hook.query if name in values}
-    return payload
-
-
-def _body(content_type: str | None, body: bytes) -> Any:
-    if not body and content_type is None:
-        return {}
-    media = (content_type or "").partition(";")[0].strip().lower()
-    if media.startswith("application/") and media.endswith(("/json", "+json")):
-        loads(body)
-        return raw(body)
-    if media == FORM:
-        return _form(body)
-    problem = FieldProblem(
-        pointer="Content-Type", rule="media-type", detail="application/json, or a form"
-    )
-    raise MediaTypeUnsupported("a hook takes JSON or a form", errors=[problem])
-
-
-def _form(body: bytes) -> dict[str, str]:
-    try:
-        pairs = parse_qsl(
-            body.decode(), keep_blank_values=True, max_num_fields=1000, errors="strict"
-        )
-    except ValueError:
-        raise Malformed("the form can't be read") from None
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise Malformed("a field of the form comes twice")
-    return found
 
 
 async def _chunks(receive: Any) -> AsyncIterator[bytes]:

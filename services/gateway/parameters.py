@@ -15,7 +15,7 @@ from services.gateway.refusals import UnknownParameter
 VALUES_MAX = 20
 _OUTER = {
     "from_at": "from", "to_at": "to", "from_size": "from", "to_size": "to", "event_type": "type",
-    "other": "with",
+    "other": "with", "organization_id": "organization",
 }  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from libs.common.fields import CallId, ExecutionId, FileId, Word
+from libs.common.fields import CallId, ExecutionId, FileId, OperationId, Word
 from libs.common.messages import Event
 
 
@@ -26,4 +26,17 @@ class FileOpened(Event, type="executor.event.file-opened"):
     """The first time in an hour that a reader takes a file."""
 
     file_id: FileId
+    permission: Word
+
+
+class ResultOpened(Event, type="executor.event.result-opened"):
+    """The first time in an hour that a reader takes what an operation kept, such as an export."""
+
+    operation_id: OperationId
+    permission: Word
+
+
+class ErrorsSearched(Event, type="executor.event.errors-searched"):
+    """The first time in an hour that a reader looks for words in what errors said."""
+
     permission: Word

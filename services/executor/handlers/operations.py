@@ -21,6 +21,7 @@ from services.executor.contract import (
     OperationStopped,
     PieceShown,
 )
+from services.executor.looking import result_opened
 from services.executor.noted import NOTED
 from services.executor.operation_tables import operations, pieces
 from services.executor.operations import PURPOSE, Operations, shown
@@ -93,6 +94,8 @@ def register(r: NatsRouter, running: Operations) -> None:
                 value=key.open(one.value, stream) if one.value is not None else None,
             ) for one in (found[n] for n, _ in places[:most])
         ]  # fmt: skip
+        if any(one.value is not None for one in as_shown):
+            result_opened(running.engine, row.id, running.kinds[row.kind].permission, meta)
         taken = query.model_copy(update={"limit": max(most, 1)})
         return reply(page_of(places, taken, lambda place: place, as_shown))
 

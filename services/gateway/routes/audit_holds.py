@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from libs.common.lists import Page
 from services.audit.contract import (
+    FindAllHolds,
     FindHeldEntries,
     FindHolds,
     FindReceipt,
@@ -16,7 +17,7 @@ from services.audit.contract import (
     PlaceHold,
     ReceiptShown,
 )
-from services.gateway.access import AuditReader, Operator
+from services.gateway.access import AuditReader, AuditReaderOrOperator, Operator
 from services.gateway.bodies import JSON, BodyOf
 from services.gateway.contracts import HoldPlacing
 from services.gateway.parameters import Parameters
@@ -29,11 +30,14 @@ HELD = Parameters(FindHeldEntries, without=["hold_id"])
 
 @routes.get("/v1/audit/holds", Page[HoldShown])
 async def find_holds(
-    call: AuditReader, given: Annotated[dict[str, Any], Depends(Parameters(FindHolds))]
+    call: AuditReaderOrOperator,
+    given: Annotated[dict[str, Any], Depends(Parameters(FindAllHolds))],
 ) -> Response:
     """Legal holds on the organization's trail: that there is one, why, and for which time. The
-    operator of the installation sees all there are, and which entries they name."""
-    return await call.listed(FindHolds, given)
+    operator of the installation, who needs no organization for it, sees those of all, or of the
+    one in `organization`, and which entries they name."""
+    assert call.caller is not None, "nobody else was let in"
+    return await call.listed(FindAllHolds if call.caller.instance_operator else FindHolds, given)
 
 
 @routes.post("/v1/audit/holds", HoldShown, status=201, refuses=("not-found",))

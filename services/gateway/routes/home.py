@@ -18,7 +18,7 @@ from services.gateway.access import Anybody, SignedIn, address_of, refuse_cross_
 from services.gateway.bodies import media_type, read, refuse_media_type
 from services.gateway.call import Call
 from services.gateway.contracts import HomeParameters, OneTimeParameters
-from services.gateway.hooks import FORM
+from services.gateway.hook_bodies import FORM
 from services.gateway.pages import HTML, page
 from services.gateway.parameters import Parameters
 from services.gateway.problems import status_of

@@ -12,6 +12,7 @@ from services.gateway.access import Anybody, SignedIn
 from services.gateway.bodies import BODY_MAX, BodyOf
 from services.gateway.call import WAIT_MAX_S, json_response
 from services.gateway.contracts import DoorShown, LimitsShown
+from services.gateway.hook_bodies import FILE_BODY_MAX, PARTS_MAX
 from services.gateway.parameters import VALUES_MAX
 from services.gateway.routing import Routes
 from services.gateway.starts import UNANSWERED_MAX
@@ -25,6 +26,7 @@ HEADERS_MAX = 16 * 1024
 LIMITS = LimitsShown(
     body_bytes=BODY_MAX, document_bytes=256 * 1024, document_steps=500, document_depth=10,
     headers_bytes=HEADERS_MAX, json_depth=DEPTH_MAX, list_limit=200, filter_values=VALUES_MAX,
+    hook_file_bytes=FILE_BODY_MAX, form_parts=PARTS_MAX,
     api_per_s=int(rates.API.per_s), api_burst=rates.API.burst, hooks_per_s=500,
     custom_events_per_s=int(rates.CUSTOM_EVENTS.per_s), custom_event_bytes=CUSTOM_BYTES_MAX,
     unanswered_starts=UNANSWERED_MAX, sign_in_per_minute_account=rates.SIGN_IN_ACCOUNT.burst,

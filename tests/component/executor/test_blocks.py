@@ -150,7 +150,7 @@ async def test_killing_the_executor_in_a_rollback_repeats_no_finished_undo(world
     future = await world.send(UNDONE)
     await asyncio.wait_for(stuck.wait(), 10)
     await world.kill_and_replace()
-    said = await asyncio.wait_for(future, 20)
+    said = await asyncio.wait_for(future, 60)
 
     assert said.error_type == "client-error"
     assert [p for p in world.paths if p.startswith("/gone")] == [
@@ -171,7 +171,7 @@ steps:
 """)
     execution = await world.waiting()
     await world.signal(execution, Cancel(rollback=True, reason=None))
-    said = await asyncio.wait_for(future, 20)
+    said = await asyncio.wait_for(future, 60)
 
     assert said.outcome == "cancelled"
     assert world.paths == ["/made", "/last", "/unmade/5"]

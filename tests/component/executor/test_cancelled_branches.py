@@ -102,6 +102,42 @@ async def test_it_is_closed_in_the_commit_that_takes_the_failure(world: World) -
     assert "attempt#caught" in caught
 
 
+async def test_a_branch_that_waits_for_a_person_runs_its_finally_when_its_sibling_fails(
+    world: World,
+) -> None:
+    gate = asyncio.Event()
+
+    async def reply(seen: Any) -> Answer:
+        if seen.path == "/bad":
+            await gate.wait()
+            return Answer(400)
+        return Answer()
+
+    world.reply = reply
+    future = await world.send(f"""
+steps:
+  - id: both
+    parallel:
+      people:
+        steps:
+          - id: guarded
+            try: {{steps: [{{id: ok, approval: {{by: ["role:owner"], message: "well?"}}}}]}}
+            finally: {{steps: [{step("last", "/last")}]}}
+      bad: {{steps: [{step("b", "/bad")}]}}
+""")
+    execution = await world.seen("/bad")
+    gate.set()
+    said = await asyncio.wait_for(future, 25)
+
+    assert (said.outcome, said.error_type) == ("failed", "client-error")
+    assert world.paths == ["/bad", "/last"]
+    assert world.key_of("/last") == f"{execution}:last"
+    (asked,) = await eventually(
+        lambda: _approvals(world), lambda rows: [row["status"] for row in rows] == ["cancelled"]
+    )
+    assert asked["execution"] == execution
+
+
 async def test_a_cancel_that_was_not_heard_of_reaches_the_child_after_a_crash(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,7 +239,7 @@ output: ${{{{ attempt }}}}
 """)  # fmt: skip
     await asyncio.wait_for(stuck.wait(), 20)
     await world.kill_and_replace()
-    said = await asyncio.wait_for(future, 25)
+    said = await asyncio.wait_for(future, 60)
 
     assert said.output == "mended"
     gone = [path for path in world.paths if path.startswith("/gone")]
@@ -219,7 +255,7 @@ async def test_a_parent_cancelled_without_rollback_lets_its_sub_workflows_effect
     execution = await eventually(lambda: _waiting_at(world, "nap"), bool)
     await world.signal(execution, Cancel(rollback=False, reason=None))
 
-    assert (await asyncio.wait_for(future, 15)).outcome == "cancelled"
+    assert (await asyncio.wait_for(future, 60)).outcome == "cancelled"
     assert not [path for path in world.paths if path.startswith("/gone")]
 
 

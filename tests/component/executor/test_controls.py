@@ -108,7 +108,7 @@ async def test_what_rolls_back_or_has_ended_is_cancelled_without_effect(world: W
     with pytest.raises(DomainError, match="ending"):
         await ask(world, PauseExecution(execution_id=execution))
     gate.set()
-    failed = await asyncio.wait_for(future, 15)
+    failed = await asyncio.wait_for(future, 60)
     world.reply = lambda seen: Answer()
     succeeded = await world.run("steps: [{id: a, set: {b: 1}}]")
 
@@ -148,10 +148,10 @@ async def test_a_step_that_ignores_the_cancel_holds_nothing_up_and_its_answer_is
     card = CATALOG["http-request@1"]
     monkeypatch.setitem(CATALOG, "http-request@1", _with(card, stubborn))
     future = await world.send(f"steps: [{step('slow', '/slow')}]")
-    await asyncio.wait_for(begun.wait(), 10)
+    await asyncio.wait_for(begun.wait(), 60)
     execution = next(iter(world.engine.runs))
     await ask(world, CancelExecution(execution_id=execution))
-    said = await asyncio.wait_for(future, 10)
+    said = await asyncio.wait_for(future, 60)
 
     assert said.outcome == "cancelled"
     before = await world.events(execution)
@@ -192,7 +192,7 @@ async def test_the_step_that_paused_is_accepted_with_a_value(world: World) -> No
     shown = await ask(world, ResumeExecution(
         execution_id=execution, decision="accept", value={"status": 299}))  # fmt: skip
     assert shown["status"] != "paused"
-    said = await asyncio.wait_for(future, 15)
+    said = await asyncio.wait_for(future, 60)
     assert (said.outcome, said.output) == ("succeeded", 299)
 
 

@@ -36,10 +36,10 @@ output: {order: "${{ paid.event.data.order }}", id: "${{ paid.event.id }}"}
 async def test_an_event_that_came_before_the_wait_is_found(bed: Bed) -> None:
     await bed.publish(WAITS)
 
-    future = await bed.send("waits", {"order": 7, "pause": "1s"}, wait_s=20)
+    future = await bed.send("waits", {"order": 7, "pause": "1s"}, wait_s=60)
     await eventually(lambda: waiting_for(bed), lambda paths: paths == ["first"])
     event = await emit(bed, "custom.paid", {"order": 7})
-    said = await asyncio.wait_for(future, 20)
+    said = await asyncio.wait_for(future, 60)
 
     assert said.output == {"order": 7, "id": event["id"]}
     assert await kinds_of(bed, said.execution) == [
@@ -50,12 +50,12 @@ async def test_an_event_that_came_before_the_wait_is_found(bed: Bed) -> None:
 async def test_an_event_that_comes_later_wakes_the_one_it_fits(bed: Bed) -> None:
     await bed.publish(WAITS)
 
-    futures = [await bed.send("waits", {"order": n, "pause": "0s"}, wait_s=20) for n in (1, 2)]
+    futures = [await bed.send("waits", {"order": n, "pause": "0s"}, wait_s=60) for n in (1, 2)]
     await eventually(lambda: waiting_for(bed), lambda paths: paths == ["paid", "paid"])
     await emit(bed, "custom.paid", {"order": 2})
-    said = await asyncio.wait_for(futures[1], 20)
+    said = await asyncio.wait_for(futures[1], 60)
     await emit(bed, "custom.paid", {"order": 1})
-    other = await asyncio.wait_for(futures[0], 20)
+    other = await asyncio.wait_for(futures[0], 60)
 
     assert (said.output["order"], other.output["order"]) == (2, 1)
     await eventually(lambda: listening(bed), lambda rows: rows == 0)
@@ -69,7 +69,7 @@ async def test_a_wait_by_the_beginning_of_a_type_takes_it_or_gives_up_in_time(be
         like.replace("waits", "hurries").replace(end, end[:-1] + ", timeout: 100ms}")
     )  # fmt: skip
 
-    late = await bed.call("hurries", {"order": 1, "pause": "0s"}, wait_s=20)
+    late = await bed.call("hurries", {"order": 1, "pause": "0s"}, wait_s=60)
     execution = await start(bed, {"order": 2, "pause": "0s"}, "key")
     await emit(bed, "custom.paid", {"order": 2})
     one = await eventually(lambda: shown(bed, execution), lambda e: e["outcome"] is not None)

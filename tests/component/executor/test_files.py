@@ -103,7 +103,7 @@ async def collected(world: World) -> int:
 
 async def started(world: World, value: Any) -> Any:
     await world.publish("w9", SEND)
-    return await (await world.bed.send("w9", {"doc": value}, wait_s=30))
+    return await (await world.bed.send("w9", {"doc": value}, wait_s=60))
 
 
 async def test_a_file_comes_back_byte_for_byte_and_lies_sealed(world: World) -> None:

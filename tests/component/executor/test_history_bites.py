@@ -12,6 +12,8 @@ from tests_support.servers import Servers
 from libs.common import readers
 from libs.common.errors import NotFound
 from libs.common.testing import eventually
+from services.billing import views as billing_views
+from services.billing.contract import CountedShown
 from services.executor import forgetting, history, leaving, views
 
 MILLISECOND = timedelta(milliseconds=1)
@@ -45,6 +47,25 @@ async def test_what_audit_lacks_is_hidden_and_leaves_the_log_later(
     await old.seen()
     assert await listed(old.world) == []
     old.taken = 1 << 40
+    assert await old.sweep(late) > 0
+    await is_gone(old, execution)
+
+
+async def test_what_billing_has_not_counted_stays_in_the_log_until_it_has(
+    old: Aging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await old.plan("free")
+    execution = (await old.world.run(ONE)).execution
+    late = await old.ended_at(execution) + timedelta(days=8)
+    events = await events_of(old, execution)
+
+    async def behind(connection: Any) -> CountedShown:
+        return CountedShown(incarnation=1, upto=0)
+
+    monkeypatch.setattr(billing_views, "find_counted", behind)
+    await old.sweep(late)
+    assert await events_of(old, execution) == events
+    monkeypatch.undo()
     assert await old.sweep(late) > 0
     await is_gone(old, execution)
 

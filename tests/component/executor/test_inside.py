@@ -84,7 +84,7 @@ async def test_no_address_that_is_inside_is_reached(
     urls = [f"http://{host}:{inside.port}/" for host in WRITTEN_AS_ADDRESS.values()]
     assert len(urls) >= 30
 
-    said = await gets.call("gets", urls, wait_s=20)
+    said = await gets.call("gets", urls, wait_s=60)
 
     assert outcomes(said) == ["egress-refused"] * len(urls)
     assert (dialled, inside.connections) == ([], 0)
@@ -101,7 +101,7 @@ async def test_with_the_guard_off_each_of_them_is_reached(
     urls = [f"http://{host}:{inside.port}/{n}" for n, host in hosts]
     use(gets, Everything())
 
-    said = await gets.call("gets", urls, wait_s=20)
+    said = await gets.call("gets", urls, wait_s=60)
 
     assert outcomes(said) == [200] * len(urls)
     assert {seen.path for seen in inside.seen} == {f"/{n}" for n in range(len(urls))}
@@ -133,7 +133,7 @@ async def test_no_redirect_to_the_inside_is_followed(gets: Bed, inside: Receiver
         use(gets, Policy([outside.pair]))
         urls: list[Any] = [f"{outside.url}/{n}" for n in range(len(hosts))]
 
-        said = await gets.call("gets", urls, wait_s=20)
+        said = await gets.call("gets", urls, wait_s=60)
 
         assert outcomes(said) == ["egress-refused"] * len(hosts)
         assert (len(outside.seen), inside.connections) == (len(hosts), 0)

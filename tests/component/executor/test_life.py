@@ -106,11 +106,11 @@ output: ${{ after }}
 async def test_a_wait_keeps_nothing_in_memory_and_answers_at_the_end(bed: Bed) -> None:
     await bed.publish(WAITS)
 
-    future = await bed.send("waits", {}, wait_s=15)
+    future = await bed.send("waits", {}, wait_s=60)
     engine = bed.executors[0].engine
     await eventually(lambda: _timers(bed), lambda rows: len(rows) == 1)
     await eventually(_value(lambda: len(engine.runs)), lambda held: held == 0)
-    said = await asyncio.wait_for(future, 15)
+    said = await asyncio.wait_for(future, 60)
 
     assert said.output == {"n": 2, "why": "due"}
     assert await _timers(bed) == []
@@ -204,7 +204,7 @@ async def test_a_cancel_ends_a_waiting_execution_and_a_running_effect(servers: S
 
 
 async def _done(future):
-    return await asyncio.wait_for(future, 10)
+    return await asyncio.wait_for(future, 60)
 
 
 async def _shown(bed: Bed, execution: str):

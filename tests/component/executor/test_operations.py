@@ -108,6 +108,22 @@ async def _count(seen: Counter[str]) -> int:
     return len(seen)
 
 
+async def test_who_lost_the_permission_meanwhile_gets_nothing_more_done(bed: Bed) -> None:
+    seen: list[str] = []
+
+    async def each(piece: Piece) -> None:
+        seen.append(piece.item)
+        bed.may.discard("executions:control")
+
+    probe(bed, each)
+    operation = await begin(bed, ITEMS)
+    ended = await eventually(lambda: shown(bed, operation), lambda o: o["ended_at"])
+
+    assert (ended["status"], ended["problem"]) == ("failed", {"code": "permission-missing"})
+    assert len(seen) == BATCH, "the batch that had begun"
+    assert (ended["done"], ended["result"]["done"]) == (BATCH, BATCH)
+
+
 async def test_what_was_cancelled_begins_nothing_more_and_is_its_callers_own(bed: Bed) -> None:
     seen: list[str] = []
 

@@ -112,10 +112,10 @@ async def test_a_start_waits_for_the_store_and_is_then_carried_out(
     await _joined(empty)
 
     store.take_down()
-    future = await empty.send("told", {}, deadline_s=30)
+    future = await empty.send("told", {}, deadline_s=60)
     waits = await _said(caplog, "start waits")
     store.put_up()
-    said = await asyncio.wait_for(future, 30)
+    said = await asyncio.wait_for(future, 60)
 
     assert said.output == "Ada"
     assert {(record.levelname, record.part) for record in waits} == {("WARNING", "store")}
@@ -131,10 +131,10 @@ async def test_a_start_waits_for_identity_and_is_no_refusal(
     await _joined(empty)
 
     identity.silent = frozenset({"executions"})
-    future = await empty.send("told", {}, deadline_s=30)
+    future = await empty.send("told", {}, deadline_s=60)
     waits = await _said(caplog, "start waits", times=2)  # delivered again, and still not
     identity.silent = frozenset()
-    said = await asyncio.wait_for(future, 30)
+    said = await asyncio.wait_for(future, 60)
 
     assert said.output == "Ada"
     assert {record.part for record in waits} == {"identity"}

@@ -36,7 +36,7 @@ async def test_a_paused_execution_holds_and_goes_on_where_it_was(world: World) -
     await asyncio.sleep(0.5)
     assert world.paths == ["/one"], "it holds before the next step"
     await world.signal(execution, Resume("go-on", None))
-    said = await asyncio.wait_for(future, 15)
+    said = await asyncio.wait_for(future, 60)
 
     assert said.outcome == "succeeded"
     assert world.paths == ["/one", "/two"]
@@ -63,7 +63,7 @@ async def test_the_last_failed_attempt_may_wait_for_a_person(
     await in_state(world, execution, "paused")
     value = await world.sealed(execution, {"status": 299}) if decision == "accept" else None
     await world.signal(execution, Resume(decision, value))
-    said = await asyncio.wait_for(future, 15)
+    said = await asyncio.wait_for(future, 60)
 
     assert said.outcome == outcome
     assert said.output == {"retry": 200, "fail": None, "accept": 299}[decision]
@@ -98,7 +98,7 @@ async def test_a_quorum_of_people_approves_and_an_edited_input_is_what_counts(wo
     edited = await world.sealed(execution, {"n": 41})
     await world.signal(execution, _said(approval, "per_a", "approved"))
     await world.signal(execution, _said(approval, "per_b", "approved", edited))
-    said = await asyncio.wait_for(future, 15)
+    said = await asyncio.wait_for(future, 60)
 
     assert said.output == {"decision": "approved", "n": 41, "by": 2}
     with pytest.raises(ApprovalClosed):
@@ -109,7 +109,7 @@ async def test_one_rejection_fails_the_step(world: World) -> None:
     future = await world.send(ASKING)
     execution = await world.waiting()
     await world.signal(execution, _said(await world.approval(execution), "per_a", "rejected"))
-    said = await asyncio.wait_for(future, 15)
+    said = await asyncio.wait_for(future, 60)
 
     assert (said.outcome, said.error_type) == ("failed", "approval-rejected")
 
@@ -174,7 +174,7 @@ async def test_a_child_that_ended_before_somebody_else_took_its_parent_is_heard(
     await eventually(lambda: _count(world, "outcome = 'succeeded'"), lambda count: count == 1)
     await world.kill_and_replace()
 
-    assert (await asyncio.wait_for(future, 25)).output == 1
+    assert (await asyncio.wait_for(future, 60)).output == 1
 
 
 async def _count(world: World, where: str) -> int:
@@ -191,7 +191,7 @@ async def test_cancelling_a_parent_cancels_the_child_that_it_waits_for(world: Wo
     child = await world.child_of(execution)
     await world.signal(execution, Cancel(rollback=False, reason=None))
 
-    assert (await asyncio.wait_for(future, 15)).outcome == "cancelled"
+    assert (await asyncio.wait_for(future, 60)).outcome == "cancelled"
     await in_state(world, child, "cancelled")
 
 
@@ -221,7 +221,7 @@ output: ${{ code.all }}
 """)
     await asyncio.wait_for(stuck.wait(), 10)
     await world.kill_and_replace()
-    said = await asyncio.wait_for(future, 20)
+    said = await asyncio.wait_for(future, 60)
 
     assert said.output == [7, 6, 7, 6]
     assert world.paths == ["/first", "/second", "/second", "/third"]

@@ -17,7 +17,7 @@ from libs.common.bus import CausedBy, reply
 from libs.common.bus_service import BusService
 from libs.common.errors import NotFound
 from libs.common.keys import FindKey, KeyFound
-from libs.common.messages import ASKS, Ask, Event, Meta, Recorded, encode_batch
+from libs.common.messages import Ask, Event, Meta, Recorded, ask_on, encode_batch
 from libs.common.privacy import wrap
 from libs.common.testing import environment, eventually
 from services.executor.work import SUBJECT, Start, StartAnswer, decode_start, encode
@@ -136,8 +136,10 @@ def _router(world: World) -> NatsRouter:
 
     @router.subscriber("*.command.*", queue="around")
     @router.subscriber("*.query.*", queue="around")
+    @router.subscriber(f"{FindKey.type}.*.gateway", queue="around")
     async def handle(sent: NatsMessage, meta: CausedBy) -> NatsResponse:
-        kind = ASKS[sent.raw_message.subject]
+        kind = ask_on(sent.raw_message.subject)
+        assert kind is not None, "nothing else is asked"
         message = kind.model_validate_json(sent.body)
         world.asked.append((message, meta))
         answer = world.answers.get(kind.type)

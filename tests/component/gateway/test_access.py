@@ -6,7 +6,7 @@ import pytest
 
 from libs.common.errors import ChangedMeanwhile
 from libs.common.testing import eventually
-from services.audit.contract import FindCompleteness
+from services.audit.contract import FindAllHolds, FindCompleteness, FindHolds
 from services.billing.contract import FindPlans
 from services.gateway.cookies import PLAIN_NAME
 from services.identity.contract import (
@@ -73,7 +73,7 @@ async def test_the_caller_is_asked_once_and_again_after_a_revocation(world: Any)
     async def status() -> int:
         return (await world.ask("GET", "/v1/members")).status_code
 
-    assert await eventually(status, lambda found: found == 401, 2.0) == 401
+    assert await eventually(status, lambda found: found == 401) == 401
 
 
 def _invalid() -> Exception:
@@ -107,6 +107,33 @@ async def test_the_operator_alone_may_what_needs_the_installation(world: Any) ->
     shown = {"complete": True, "audited": 0, "producers": []}
     world.on(FindCompleteness, lambda m, meta: shown)
     assert (await world.ask("GET", "/v1/audit/completeness")).json() == shown
+
+
+async def test_the_operator_lists_legal_holds_without_an_organization_and_others_their_own(
+    world: Any,
+) -> None:
+    for kind in (FindHolds, FindAllHolds):
+        world.on(kind, lambda m, meta: {"data": [], "next": None})
+    world.may(organization=None, instance_operator=True)
+    assert (await world.ask("GET", "/v1/audit/holds?organization=org_7")).status_code == 200
+    assert (await world.ask("GET", "/v1/audit/holds")).status_code == 200
+    assert [m.organization_id for m in world.heard(FindAllHolds)] == ["org_7", None]
+    assert world.metas(FindAllHolds)[0].organization == "instance"
+    world.front.door.callers.clear()
+    world.may("audit:read")
+    assert (await world.ask("GET", "/v1/audit/holds?organization=org_7")).status_code == 200
+    assert [type(m).__name__ for m in world.heard(FindHolds)] == ["FindAllHolds"] * 2 + [
+        "FindHolds"
+    ]
+    assert world.heard(FindHolds)[-1].organization_id == "org_7"
+    assert world.metas(FindHolds)[-1].organization == "org_1"
+    world.front.door.callers.clear()
+    world.may("workflows:read")
+    assert (await world.ask("GET", "/v1/audit/holds")).status_code == 403
+    world.front.door.callers.clear()
+    world.may(organization=None)
+    answer = await world.ask("GET", "/v1/audit/holds")
+    assert (answer.status_code, answer.json()["code"]) == (400, "organization-required")
 
 
 @pytest.mark.parametrize("headers", [

@@ -18,6 +18,7 @@ from services.executor.contract import (
     ExecutionProgressed,
     UndoBegan,
     UndoEnded,
+    WaitBegan,
 )  # fmt: skip
 from services.executor.domain import Cancel, Decide, Going, Pause, Resume
 
@@ -40,7 +41,11 @@ EVERYTHING = {
     "steps": [
         post("first"),
         {"id": "both", "parallel": {
-            "left": {"steps": [post("left"), {"id": "nap", "wait": {"for": "1h"}}]},
+            "left": {"steps": [
+                post("left"),
+                {"id": "kept", "try": {"steps": [{"id": "nap", "wait": {"for": "1h"}}]},
+                 "finally": {"steps": [post("tidied")]}},
+            ]},
             "right": {"steps": [post("right", then="pause")]},
         }},
         {"id": "tried", "try": {"steps": [post("risky")]},
@@ -167,6 +172,9 @@ class Machine(RuleBasedStateMachine):
             assert asked, "nobody asked for it"
         if end.outcome == "failed" or (end.outcome == "cancelled" and asked[0].rollback):
             assert done - undone == set(), "a completed effect was forgotten"
+        waited = any(isinstance(e, WaitBegan) and e.path == "nap" for e in events)
+        tidied = any(isinstance(e, EffectBegan) and e.path == "tidied" for e in events)
+        assert tidied == waited, "`finally` runs where its `try` began, whatever cut it, else not"
         if end.outcome == "succeeded":
             assert undone <= {"risky"}, "only what a handler took back is undone"
 

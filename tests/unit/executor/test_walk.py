@@ -10,7 +10,7 @@ from libs.language import ExpressionWorker, format_rfc3339
 from libs.language.check import parse
 from libs.language.steps import WaitStep
 from services.executor.failure import StepFailed
-from services.executor.host import LAST_THINGS, MISSING, Cut, Parked, pure
+from services.executor.host import MISSING, STAGE, Cut, Parked, pure
 from services.executor.walk import Walk
 
 NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -44,10 +44,16 @@ class Paper:
     async def note(self, path: str, kind: str, since: datetime, value: Any) -> None:
         self.noted.append((path, kind, value))
 
-    leaving = False
+    holding = True
+
+    def begun(self, within: Any) -> bool:
+        return True
+
+    async def catch_up(self) -> None:
+        self.known |= {path: value for path, _, value in self.noted}
 
     def may_begin(self) -> None:
-        if self.cut and not LAST_THINGS.get():
+        if self.cut and STAGE.get() != "last-things":
             raise Cut
 
     async def page(self, pages: Any, path: str, scope: Any) -> Any:
