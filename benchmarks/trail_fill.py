@@ -39,6 +39,7 @@ encode = msgspec.msgpack.Encoder().encode
 TRAILS = "insert into trails (org, trail) values (%s, %s)"
 TYPES = "insert into event_types values (%s) on conflict do nothing"
 FULL = "select count(*) from audit_detail"
+PAIRS = "select make_pair_index()"
 MAKE = """
 set role audit_anonymizer;
 create table {name} (like audit_detail including defaults including constraints);
@@ -69,6 +70,8 @@ def fill(store: Store, span: Span) -> float:
         admin.cursor().executemany(TRAILS, [(org, trail_of(org)) for org in organizations])
         admin.cursor().executemany(TYPES, [(kind,) for kind in sorted(made.TYPES)])
         _in_processes(store, span)
+        while (admin.execute(PAIRS).fetchone() or (False,))[0]:
+            continue
         admin.execute("checkpoint")
         (there,) = admin.execute(FULL).fetchone() or (0,)
     if there != span.count:

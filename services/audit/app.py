@@ -29,6 +29,7 @@ from services.audit.forwarding import Forwarder
 from services.audit.hold_log import hold_view
 from services.audit.inventory_checks import watch_inventory
 from services.audit.lost_keys import say_lost_details
+from services.audit.pairing import pair_for_ever
 from services.audit.people import PURPOSE, People
 from services.audit.proof import LOGINS, Proof, add_proof
 from services.audit.settings import AuditSettings
@@ -93,13 +94,16 @@ def parts_of(
     async def hold_against_inventory() -> None:
         await watch_inventory(service)
 
+    async def pair() -> None:
+        await pair_for_ever(service)
+
     async def drop_keys() -> None:
         await drop_destroyed_keys(service, people)
 
     async def look_at_keys() -> None:
         await say_lost_details(service, keys)
 
-    service.lead += [watch, hold_against_inventory, carry]
+    service.lead += [watch, hold_against_inventory, carry, pair]
     service.background += [drop_keys, look_at_keys, looks.run]
     return parts
 

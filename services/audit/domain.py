@@ -48,6 +48,8 @@ _BY_NAME: dict[str, Category] = {
     "execution-opened": "privacy",
     "call-opened": "privacy",
     "file-opened": "privacy",
+    "result-opened": "privacy",
+    "errors-searched": "privacy",
     "inventory-checked": "privacy",
     "checkpoint-signed": "platform",
     "digest-signed": "platform",

@@ -33,6 +33,9 @@ NOTE = """
 insert into forget_ledger (kind, subject, at, why, receipt) values (%s, %s, %s, %s, %s)
 on conflict do nothing
 """
+DESTROYED = """
+select subject from forget_ledger where kind in ('person', 'organization') and subject = any(%s)
+"""
 FLOOR = "select max(subject) from forget_ledger where kind = 'day'"
 _IS_THERE = """
 exists (select 1 from pg_inherits i where i.inhparent = 'audit_detail'::regclass
@@ -83,11 +86,16 @@ async def note_keys(connection: AsyncConnection, events: Sequence[Recorded]) -> 
                 await note(connection, kind, str(kid), event.time, "keys-destroyed")
 
 
+async def destroyed_among(service: Service, kids: Sequence[str]) -> list[str]:
+    """Those of these ids of keys that the ledger names."""
+    async with service.database.work() as connection:
+        found = await connection.exec_driver_sql(DESTROYED, (list(kids),))
+        return list(found.scalars())
+
+
 async def is_destroyed(service: Service, kid: str) -> bool:
     """Whether the key of this id was destroyed, whatever a restored key store says."""
-    sql = "select 1 from forget_ledger where kind in ('person', 'organization') and subject = %s"
-    async with service.database.work() as connection:
-        return (await connection.exec_driver_sql(sql, (kid,))).first() is not None
+    return await destroyed_among(service, [kid]) != []
 
 
 async def drop_day(service: Service, day: int) -> bool:

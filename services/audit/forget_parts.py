@@ -6,15 +6,26 @@ from faststream.nats import NatsRouter
 from faststream.nats.response import NatsResponse
 
 from libs.common.bus import CausedBy, reply
+from libs.common.errors import Forbidden
 from libs.common.looks import Looks
 from libs.common.service import Service
 from services.audit.announcing import Clock
 from services.audit.anonymizing import Anonymizer
 from services.audit.contract import SERVICE
-from services.audit.contract.forgetting import FindReceipt
-from services.audit.contract.holds import FindHeldEntries, FindHolds, LiftHold, PlaceHold
+from services.audit.contract.forgetting import (
+    DestroyedKeysFound,
+    FindDestroyedKeys,
+    FindReceipt,
+)
+from services.audit.contract.holds import (
+    FindAllHolds,
+    FindHeldEntries,
+    FindHolds,
+    LiftHold,
+    PlaceHold,
+)
 from services.audit.daykeys import DayKeys
-from services.audit.forget_ledger import apply
+from services.audit.forget_ledger import apply, destroyed_among
 from services.audit.hold_copying import Keeper
 from services.audit.hold_keys import HoldKeys
 from services.audit.holds import Holds
@@ -60,6 +71,12 @@ def router(service: Service, holds: Holds) -> NatsRouter:
     async def find(query: FindReceipt, meta: CausedBy) -> NatsResponse:
         return reply(await find_receipt(service, meta, query))
 
+    @r.subscriber(FindDestroyedKeys.type, queue=SERVICE)
+    async def find_destroyed_keys(query: FindDestroyedKeys, meta: CausedBy) -> NatsResponse:
+        if meta.actor != "system:identity":
+            raise Forbidden("only identity asks this", permission="system")
+        return reply(DestroyedKeysFound(kids=await destroyed_among(service, query.kids)))
+
     @r.subscriber(PlaceHold.type, queue=SERVICE)
     async def place_hold(command: PlaceHold, meta: CausedBy) -> NatsResponse:
         return await holds.place(command, meta)
@@ -70,6 +87,10 @@ def router(service: Service, holds: Holds) -> NatsRouter:
 
     @r.subscriber(FindHolds.type, queue=SERVICE)
     async def find_holds(query: FindHolds, meta: CausedBy) -> NatsResponse:
+        return reply(await holds.find(query, meta))
+
+    @r.subscriber(FindAllHolds.type, queue=SERVICE)
+    async def find_all_holds(query: FindAllHolds, meta: CausedBy) -> NatsResponse:
         return reply(await holds.find(query, meta))
 
     @r.subscriber(FindHeldEntries.type, queue=SERVICE)

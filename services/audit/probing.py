@@ -3,8 +3,9 @@
 The planner has no statistics of these columns and is told how to go: along one index in its order,
 that of the leading column or the trail's own (`+ 0` keeps it from the others, which are compared on
 the way). Where several columns each fit many rows the newest few are looked at so; when they do not
-suffice, what fits together is rare, and the indexes are laid over each other before any row is.
-Those with a condition in common (the number) the planner would not, so it is kept out there.
+suffice, what fits together is rare, and an index on both (pairing.py) says where it is, or the
+indexes are laid over each other before any row is looked at. Those with a condition in common (the
+number) the planner would not, so it is kept out there.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -138,15 +139,25 @@ class Probes:
         if found is None:
             found = [name for name in LEADING if name in asked]
             if len(found) > 1 and not asked & RARE:
-                weights = {name: await self._weight(name, days[:SAMPLE_DAYS]) for name in found}
+                weights = await self._weights(found)
                 found.sort(key=weights.__getitem__)
                 self._many[asked] = weights[found[0]] > FEW
             self._orders[asked] = found
         return found
 
+    async def _weights(self, columns: Sequence[str]) -> dict[str, int]:
+        """From the first few days that are asked for; from all when these have nothing at all."""
+        days = list(self._indexes[columns[0]])
+        for some in (days[:SAMPLE_DAYS], days):
+            weights = {name: await self._weight(name, some) for name in columns}
+            if any(weights.values()) or len(some) == len(days):
+                break
+        return weights
+
     async def _weight(self, column: str, days: Sequence[int]) -> int:
         """How many rows of some days have it; beyond some hundred it is many."""
-        pairs = [(day, blind) for day in days for blind in self._indexes[column][day]]
+        known = self._indexes[column]
+        pairs = [(day, blind) for day in days for blind in known.get(day, ())]
         values = {
             "days": [day for day, _ in pairs], "blinds": [blind for _, blind in pairs],
             "those": list(days), "most": SAMPLE_ROWS,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from libs.common.fields import Count, Day, Moment, Word, plain
+from libs.common.fields import Count, Day, KeyId, Moment, Word, plain
 from libs.common.messages import Event, Message, Query
 from services.audit.contract.proof import Base64, NoteText, TrailId
 
@@ -76,3 +76,15 @@ class FindReceipt(
     """Of the caller's organization's trail."""
 
     receipt_id: ReceiptId
+
+
+class DestroyedKeysFound(Message):
+    """Those of the asked ids that the forget ledger names."""
+
+    kids: list[KeyId]
+
+
+class FindDestroyedKeys(Query, type="audit.query.find-destroyed-keys", answers=DestroyedKeysFound):
+    """Asked by identity, which may have got an older copy of its key store back."""
+
+    kids: Annotated[list[KeyId], Field(max_length=1000)]

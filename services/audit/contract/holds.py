@@ -101,7 +101,15 @@ class LiftHold(Command, type="audit.command.lift-hold", permission="instance", a
 class FindHolds(
     PageQuery, type="audit.query.find-holds", permission="audit:read", answers=Page[HoldShown]
 ):
-    """Those of the caller's organization; for the operator of the installation all there are."""
+    """Those of the caller's organization."""
+
+    organization_id: OrganizationId | None = None
+
+
+class FindAllHolds(
+    FindHolds, type="audit.query.find-all-holds", permission="instance", answers=Page[HoldShown]
+):
+    """Those of all organizations, or of the one that is given, with what they name."""
 
 
 class HeldEntry(Message):

@@ -1,12 +1,14 @@
 """A day of the trail is forgotten at ninety days: counts, receipts, clocks, digests."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
+from cli import audit_verify
 from libs.common.errors import NotFound
 from libs.common.messages import Event
 from services.audit.batch import trail_name
@@ -14,6 +16,7 @@ from services.audit.contract import (
     DayForgotten,
     DetailMissing,
     FindEntries,
+    FindProof,
     FindReceipt,
     ForgettingStopped,
 )
@@ -123,6 +126,30 @@ async def test_the_receipt_is_signed_and_the_organizations_own(past: Past) -> No
     ]  # fmt: skip
     with pytest.raises(NotFound):
         await past.ask(FindReceipt(receipt_id=told["receipt"]), TWO, "audit:read")
+
+
+async def test_a_receipt_verifies_alone_and_with_the_proof_of_its_event(
+    past: Past, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await past.on(past.first, 5)
+    await past.begin()
+    signer = past.parts.proof.signer
+    await signer.round(past.now)
+    await past.forget()
+    await past.complete()
+    await signer.round(past.now)
+    (found,) = (await past.ask(FindEntries(event_type=[DayForgotten.type])))["data"]
+    proof = (await past.ask(FindProof(event_id=found["id"]), permission="audit:read"))["proof"]
+    receipt = await past.ask(FindReceipt(receipt_id=found["resource"]), permission="audit:read")
+    (tmp_path / "receipt").write_text(receipt["note"])
+    (tmp_path / "proof").write_text(proof)
+    key = ("--key", str(signer.verifier), "--memory", str(tmp_path / "memory"))
+    held = ("--receipt", str(tmp_path / "receipt"))
+
+    assert audit_verify.main(["receipt", str(tmp_path / "receipt"), *key]) == 0
+    assert audit_verify.main(["proof", str(tmp_path / "proof"), *held, *key]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert [line.partition(",")[0] for line in said] == [f"sound: {trail_of(past)}"] * 2
 
 
 @pytest.mark.parametrize("ahead", [timedelta(minutes=6), timedelta(minutes=-6)])

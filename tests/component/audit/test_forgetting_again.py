@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from libs.common.errors import Forbidden
 from libs.common.testing import eventually
 from services.audit import anonymizing, daykeys
 from services.audit.anonymizing import Anonymizer
-from services.audit.contract import DayForgotten, FindEntries
+from services.audit.contract import DayForgotten, FindDestroyedKeys, FindEntries
 from services.audit.daykeys import DayKeys
 from services.audit.forget_ledger import is_destroyed, spelled
 from services.audit.receipts import Receipts
@@ -187,6 +188,10 @@ async def test_destroyed_keys_stand_in_the_ledger_by_their_ids_and_stay_destroye
     ledger = past.rows("select kind, subject, why from forget_ledger")
     assert ledger == [("person", kid, "keys-destroyed")]
     assert await is_destroyed(past.audit, kid)
+    asked = FindDestroyedKeys(kids=["knever", kid])
+    assert (await past.ask(asked, actor="system:identity"))["kids"] == [kid]
+    with pytest.raises(Forbidden):
+        await past.ask(asked)
     # A key store that was restored has the key still; the trail takes it no more.
     past.parts.people.drop("per_1", [kid])
     (shown, *_) = (await past.ask(FindEntries(event_type=["executor.event.noted"])))["data"]

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 import pytest
+from tests_support.disk import read
 
 from services.audit.daykeys import STEP, DayKey, DayKeys, hkdf
 from services.audit.detail import opens
@@ -56,9 +57,7 @@ def windows(raw: bytes) -> set[bytes]:
 def opened_by(files: Sequence[Path], kept: Kept) -> list[Path]:
     """Files with 32 bytes in a row that open it: as the key of its day, or of a day before."""
     return [
-        file
-        for file in files
-        if any(_opens(candidate, kept) for candidate in windows(file.read_bytes()))
+        file for file in files if any(_opens(candidate, kept) for candidate in windows(read(file)))
     ]
 
 
@@ -85,7 +84,7 @@ def forms_of(secrets: Sequence[bytes]) -> re.Pattern[bytes]:
 
 
 def holding(files: Sequence[Path], wanted: re.Pattern[bytes]) -> list[str]:
-    return [file.name for file in files if wanted.search(file.read_bytes())]
+    return [file.name for file in files if wanted.search(read(file))]
 
 
 def files_in(*folders: Path) -> list[Path]:
@@ -143,7 +142,7 @@ async def test_nothing_on_the_disk_opens_a_ciphertext_of_a_forgotten_day(
     assert len(there) >= 3
     assert opened_by(there, kept) == []
     everything = [*there, *files_in(data, before)]
-    assert any(kept.sealed in file.read_bytes() for file in files_in(data, before)), (
+    assert any(kept.sealed in read(file) for file in files_in(data, before)), (
         "the ciphertext itself is kept in the copy and in the write-ahead log"
     )
     assert holding(everything, wanted) == []

@@ -12,6 +12,7 @@ from libs.common.testing import eventually
 from libs.trail.notes import b64
 from services.audit.contract import (
     DayForgotten,
+    FindAllHolds,
     FindEntries,
     FindHeldEntries,
     FindHolds,
@@ -44,8 +45,11 @@ async def held(past: Past, made: dict[str, Any]) -> list[Any]:
     return (await past.ask(query, permission="instance"))["data"]
 
 
-async def seen(past: Past, organization: str = ONE, permission: str = "audit:read") -> list[Any]:
-    return (await past.ask(FindHolds(), organization, permission))["data"]
+async def seen(
+    past: Past, organization: str = ONE, permission: str = "audit:read", of: str | None = None
+) -> list[Any]:
+    query = FindHolds(organization_id=of)
+    return (await past.ask(query, organization, permission))["data"]
 
 
 async def prepared(past: Past) -> None:
@@ -105,6 +109,23 @@ async def test_what_comes_after_the_hold_was_placed_is_kept_too(past: Past) -> N
     assert [one["entry"]["actor"] for one in await held(past, made)] == ["per_9"] * 4
 
 
+async def test_the_operator_lists_the_holds_of_all_organizations_or_of_one(past: Past) -> None:
+    await past.on(past.first, 1, organization=TWO)
+    await prepared(past)
+    mine, theirs = await hold(past), await hold(past, organization_id=TWO)
+
+    async def of(organization: str | None) -> set[str]:
+        query = FindAllHolds(organization_id=organization)
+        return {one["id"] for one in (await past.ask(query, "instance", "instance"))["data"]}
+
+    assert await of(None) == {mine["id"], theirs["id"]}
+    assert await of(ONE) == {mine["id"]}
+    assert await of(TWO) == {theirs["id"]}
+    assert await of("org_none") == set()
+    with pytest.raises(Forbidden):
+        await past.ask(FindAllHolds(), ONE, "audit:read")
+
+
 async def test_the_organization_sees_that_there_is_a_hold_and_not_what_it_names(
     past: Past,
 ) -> None:
@@ -116,7 +137,8 @@ async def test_the_organization_sees_that_there_is_a_hold_and_not_what_it_names(
     assert (shown["reason"], shown["from_at"]) == (made["reason"], made["from_at"])
     assert (shown["actor"], shown["event_type"], shown["entries"]) == (None, None, None)
     assert await seen(past, TWO) == []
-    (all_of_it,) = await seen(past, TWO, "")
+    assert await seen(past, TWO, of=ONE) == []
+    (all_of_it,) = (await past.ask(FindAllHolds(), "instance", "instance"))["data"]
     assert (all_of_it["actor"], all_of_it["entries"]) == (["per_1"], 3)
     with pytest.raises(Forbidden):
         await seen(past, ONE, "executions:read")

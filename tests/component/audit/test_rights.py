@@ -74,6 +74,12 @@ async def test_the_writer_makes_days_and_only_those_of_the_trail(written: World)
     with pytest.raises(ProgrammingError, match="permission denied"):
         async with written.audit.database.read(ONE) as connection:
             await connection.execute(text("select make_detail_day(20001)"))
+    async with written.audit.database.work() as connection:
+        found = await connection.execute(text("select make_pair_index()"))
+        assert found.scalar_one() is True  # of the day that was made above
+    with pytest.raises(ProgrammingError, match="permission denied"):
+        async with written.audit.database.read(ONE) as connection:
+            await connection.execute(text("select make_pair_index()"))
 
 
 async def test_nobody_who_can_log_in_owns_a_table_of_the_trail(written: World) -> None:

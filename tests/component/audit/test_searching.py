@@ -8,17 +8,26 @@ from typing import Any
 
 import msgspec
 import pytest
+from sqlalchemy import text
 from tests_support.desk import ORG, Desk
 from tests_support.servers import Servers
 
+from libs.common.testing import eventually
 from services.audit import probing
 from services.audit.contract import EntryShown, FindEntries
+from services.audit.pairing import pair
 from services.audit.searching import find_entries
 
 TYPES = ("executor.event.effect-ended", "executor.event.noted", "identity.event.sign-in-refused")
 ACTORS = ("per_1", "per_2", "key_1", "system:executor")
 OUTCOMES = ("success", "failure", "refused")
 SPREAD_MINUTES = 4 * 24 * 60
+PAIRS_OF_A_DAY = 5
+OF_PAIRS = r"'^audit_detail_\d+_[a-z_]+_outcome$'"
+PAIRED = f"select relname from pg_class where relkind = 'i' and relname ~ {OF_PAIRS}"
+USED = f"""
+select indexrelname from pg_stat_user_indexes where idx_scan > 0 and indexrelname ~ {OF_PAIRS}
+"""
 Ids = list[str]
 
 
@@ -87,15 +96,17 @@ async def paged(desk: Desk, asked: dict[str, Any], limit: int) -> Ids:
             return found
 
 
-@pytest.mark.parametrize("few", [probing.FEW, 0])
+@pytest.mark.parametrize(("few", "paired"), [(probing.FEW, False), (0, False), (0, True)])
 async def test_any_filters_together_find_what_fits_in_the_order_of_days(
-    desk: Desk, few: int, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, few: int, paired: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Along one index, or, as if each filter fitted many rows, with one laid over the other."""
+    """Along one index; or, as if each filter fitted many rows, with one laid over the other, or by
+    an index on both."""
     monkeypatch.setattr(probing, "FEW", few)
     monkeypatch.setattr(probing, "NEWEST_ROWS", 20)
     some = random.Random(few)
     entries = await many(desk, some)
+    assert not paired or await pair(desk.database) > 0
     for _ in range(20):
         asked = query(some)
         expected = [entry.id for entry in entries if fits(entry, asked)]
@@ -103,6 +114,61 @@ async def test_any_filters_together_find_what_fits_in_the_order_of_days(
             asked
         )
         assert await paged(desk, asked, some.choice((20, 200))) == expected[::-1], asked
+
+
+async def test_only_days_that_are_over_get_indexes_on_pairs_and_each_once(desk: Desk) -> None:
+    today = int(datetime.now(UTC).timestamp()) // 86_400
+    for back in (0, 1, 3):
+        await desk.add(3, time=datetime.now(UTC) - timedelta(days=back))
+
+    assert await pair(desk.database) == 2 * PAIRS_OF_A_DAY
+    assert await pair(desk.database) == 0
+    made = [name for (name,) in desk.rows(PAIRED)]
+    assert {int(name.split("_")[2]) for name in made} == {today - 1, today - 3}
+    await desk.add(time=datetime.now(UTC) - timedelta(days=3))
+    late = datetime.now(UTC) - timedelta(days=2)
+    assert len(await desk.found(actor=["system:executor"], to_at=late)) == 4
+
+
+async def test_what_fits_two_filters_is_found_by_the_index_on_both(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probing, "FEW", 0)
+    data = msgspec.Raw(b'{"outcome":"failed"}')
+    await desk.add(40, time=datetime.now(UTC) - timedelta(days=2))
+    await desk.add(2, time=datetime.now(UTC) - timedelta(days=2), data=data)
+    await pair(desk.database)
+
+    found = await desk.found(event_type=["executor.event.noted"], outcome=["failure"])
+
+    assert len(found) == 2
+
+    async def used() -> list[str]:
+        async with desk.database.read(ORG) as connection:
+            await connection.execute(text("select pg_stat_force_next_flush()"))
+        return [name for (name,) in desk.rows(USED)]
+
+    names = await eventually(used, bool, 10)
+    assert [name.endswith("_type_outcome") for name in names] == [True]
+
+
+async def test_the_rarest_filter_leads_though_nothing_was_entered_in_the_newest_days(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    past = datetime.now(UTC) - timedelta(days=9)
+    await desk.add(30, time=past)
+    await desk.add(type="executor.event.other", time=past)
+    led: set[str] = set()
+    asked = probing.Probes._ask
+
+    async def ask(self: Any, statement: str, way: str, columns: Any, values: Any) -> Any:
+        led.add(columns[0])
+        return await asked(self, statement, way, columns, values)
+
+    monkeypatch.setattr(probing.Probes, "_ask", ask)
+    found = await desk.found(event_type=["executor.event.other"], outcome=["success"])
+
+    assert (len(found), led) == (1, {"type"})
 
 
 async def test_what_has_no_slot_of_its_day_is_found_by_its_time_too(desk: Desk) -> None:

@@ -219,7 +219,7 @@ def test_a_rewritten_beginning_is_seen_in_the_next_export(verify, first):
     verify("export", written(grown(30).export(0, 3)))
     code, said = verify("export", written(grown(70, seed=6).export(first, 20)))
 
-    assert code == 1 and said.endswith("the first 30 entries are not those that are remembered\n")
+    assert code == 1 and said.endswith("the first 30 are not here as memory says\n")
 
 
 def test_another_root_at_the_remembered_size_is_named(verify):
