@@ -1,5 +1,6 @@
 """`troth serve`, `troth migrate`, `troth nats-users`: what containers and external servers need."""
 
+import gc
 import json
 import os
 import sys
@@ -21,6 +22,7 @@ def serve(services: tuple[str, ...]) -> None:
     from cli.services import build, check_names
 
     check_names(services)
+    gc.disable()  # until it runs: nothing that is imported and built is garbage
     # httpx loads its own command line, with rich and pygments, wherever these are installed.
     sys.modules.setdefault("httpx._main", None)  # pyright: ignore[reportArgumentType] - "not there"
     try:
@@ -49,6 +51,7 @@ def migrate_command(as_json: bool) -> None:
     TROTH_DATABASE_URL names a role that may create roles and databases. Streams are made when
     TROTH_MIGRATE_NATS_PASSWORD is given. Every step can be repeated.
     """
+    gc.disable()  # it imports all services, and ends soon
     import psycopg
 
     from cli.services import readers_of, schemas

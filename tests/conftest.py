@@ -1,5 +1,6 @@
 """Servers for tests: from settings, else testcontainers, else the embedded wheels or the system."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from tests_support import kept, memory, units
 from tests_support.servers import Servers, find_servers
 
 memory.use_it()
+gc.disable()  # what is imported and collected stays: looking through it is a third of the work
 
 # What may be skipped, and why; anything else that is skipped makes the run fail.
 AGREED = (
@@ -50,15 +52,21 @@ _set_aside: dict[str, str] = {}
 _module: list[str] = [""]
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if hasattr(config, "workerinput"):
-        units.costliest_first(items)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    units.costliest_first(items)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """With `--dist loadfile`; None leaves the choice to xdist."""
     return units.InUnits(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """From here on there is garbage; all that is there already is never looked through again."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(tryfirst=True)

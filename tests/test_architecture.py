@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -56,14 +56,20 @@ def named(file: Path) -> str:
     return file.relative_to(ROOT).as_posix()
 
 
-def imports_of(file: Path) -> Iterator[str]:
-    """Full names of what a file imports, wherever in it."""
-    for node in ast.walk(ast.parse(file.read_text())):
+@cache
+def read(file: Path) -> tuple[str | None, tuple[str, ...]]:
+    """Its docstring, and full names of what it imports, wherever in it."""
+    tree, names = ast.parse(file.read_text()), list[str]()
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return ast.get_docstring(tree), tuple(names)
+
+
+def imports_of(file: Path) -> tuple[str, ...]:
+    return read(file)[1]
 
 
 def below(name: str, packages: frozenset[str] | tuple[str, ...]) -> bool:
@@ -234,9 +240,7 @@ def test_a_file_is_read_in_one_sitting():
 
 
 def test_every_module_begins_by_saying_what_it_is():
-    silent = [
-        named(f) for f in python_files(*CODE) if not ast.get_docstring(ast.parse(f.read_text()))
-    ]
+    silent = [named(file) for file in python_files(*CODE) if not read(file)[0]]
 
     assert silent == []
 

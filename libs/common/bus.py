@@ -18,9 +18,10 @@ from nats.js import JetStreamContext
 from pydantic import BaseModel, ValidationError
 
 from libs.common import telemetry
+from libs.common.calls import SharedSerializer
 from libs.common.errors import DomainError, FieldProblem, Forbidden, InvalidInput, Unavailable
 from libs.common.errors import from_wire as error_from_wire
-from libs.common.messages import ASKS, Ask, Meta
+from libs.common.messages import Ask, Meta, ask_on
 
 log = logging.getLogger(__name__)
 META, FAILED, VERSION, REPLAYED = "Troth-Meta", "Troth-Failed", "Troth-Version", "Troth-Replayed"
@@ -82,7 +83,7 @@ class _ErrorsBecomeReplies(BaseMiddleware):
         try:
             meta = meta_of(msg)
             subject = msg.raw_message.subject
-            asked = ASKS.get(subject)
+            asked = ask_on(subject)
             needed = asked.permission if asked is not None else None
             if needed is not None and needed not in meta.permissions:
                 raise Forbidden(f"this needs {needed}", permission=needed)
@@ -146,7 +147,7 @@ class Bus:
             connect_timeout=2, ping_interval=5,
             max_outstanding_pings=2, inbox_prefix=f"_INBOX_{service}".encode(),
             pending_size=8 * 1024 * 1024, drain_timeout=5, allow_reconnect=True,
-            error_cb=self._error,
+            error_cb=self._error, serializer=SharedSerializer(),
         )  # fmt: skip
         self._nc: Client | None = None
         self._js: JetStreamContext | None = None

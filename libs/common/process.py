@@ -109,6 +109,7 @@ def _spare_what_stays() -> None:
     so it is looked for after many more objects than by default."""
     gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(5_000, 20, 50)
 
 

@@ -24,8 +24,8 @@ from libs.common.decider import Decider
 from libs.common.errors import DomainError
 from libs.common.eventstore import EventStore, Outcome, dumps, stream_of
 from libs.common.expired import with_expired
+from libs.common.grants import GRANTS
 from libs.common.inbox import Inbox
-from libs.common.keys import GRANTS
 from libs.common.lead import Lease
 from libs.common.log_page import PAGE_LIMIT, LogPage
 from libs.common.messages import Event, Meta, Recorded

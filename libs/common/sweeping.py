@@ -19,7 +19,7 @@ from libs.common.database import LOST, Database
 from libs.common.errors import DomainError
 
 log = logging.getLogger(__name__)
-EVERY_S = 600.0
+FIRST_S, EVERY_S = 2.0, 600.0
 PAUSE_S = 0.05
 TURN_S = 30.0
 AGAIN_S = 5.0
@@ -101,6 +101,7 @@ class Sweeping:
     async def run(self) -> None:
         """For ever. A rule that has much to do lets the others have their turn in between; after
         a failure all are tried again sooner, with longer and longer pauses."""
+        await asyncio.sleep(min(FIRST_S, self._every_s))  # who begins to lead has more urgent work
         again_s = AGAIN_S
         while True:
             turns = (await self.turn()).values()

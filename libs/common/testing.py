@@ -24,16 +24,20 @@ INDEX_KEY = base64.b64encode(b"i" * 32).decode()
 
 
 async def eventually(look: Callable[[], Awaitable[T]], wanted: Callable[[T], bool],
-                     timeout_s: float = 15.0) -> T:  # fmt: skip
-    """Polls until what `look` gives is `wanted`; fails with the last thing seen."""
-    deadline = time.monotonic() + timeout_s
+                     timeout_s: float = 40.0) -> T:  # fmt: skip
+    """Polls until what `look` gives is `wanted`; fails with the last thing seen.
+
+    What takes long is looked at more rarely, for the looking takes time from what is waited for.
+    """
+    begun = time.monotonic()
     while True:
         seen = await look()
         if wanted(seen):
             return seen
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - begun
+        if waited > timeout_s:
             raise AssertionError(f"not within {timeout_s} s; last seen: {seen!r}")
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(min(0.02 + waited / 20, 0.1))
 
 
 async def swept(database: Database, sweeps: Sequence[Sweep], at: datetime) -> list[int]:

@@ -6,25 +6,29 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from libs.embedded.binaries import find_postgres
 from libs.embedded.folder import free_port
 from libs.embedded.nats import Nats, NatsUser
 from libs.embedded.postgres import DURABILITY, Postgres
 
 # `drop database` waits for whoever began to connect and never went on, so that is not for long.
 QUICK = dict.fromkeys(DURABILITY, "off") | {"authentication_timeout": "5s"}
+# Tests connect ten thousands of times, and each time a client has to go through all iterations.
+QUICK_SINCE_16 = {"scram_iterations": "1"}
 EVERYTHING = NatsUser("test", "test", publish=(">",), subscribe=(">",))
 
 
 @contextmanager
 def temporary_postgres(fast: bool = True) -> Iterator[Postgres]:
     """`fast` gives up durability; without it the server is set as `troth up` sets it."""
+    quick = QUICK | (QUICK_SINCE_16 if find_postgres().major >= 16 else {})
     with tempfile.TemporaryDirectory(prefix="troth-postgres-") as folder:
         server = Postgres(
             Path(folder, "data"),
             free_port(),
             secrets.token_urlsafe(12),
             durable=not fast,
-            options=QUICK if fast else None,
+            options=quick if fast else None,
         )
         try:
             server.start()

@@ -55,7 +55,11 @@ def webhook() -> Schema:
         "query": said(query, "What `trigger.query` holds."),
         "with": said(VALUE, "Makes the input out of `input`, the body, and `trigger`."),
     }
-    return closed("Starts by a call of an address.", properties, ("path", "verify"))
+    what = (
+        "Starts by a call of an address. JSON is the input; the fields of a form are an object of"
+        " texts; any other body, and a file in a form, becomes a file, `{$file: …}`."
+    )
+    return closed(what, properties, ("path", "verify"))
 
 
 def verify() -> Schema:

@@ -113,7 +113,11 @@ def collect(stack: Stack, acknowledged: Any, requests: Any) -> Facts:
             audited=[one for one in entries[name] if one.n <= head],
         )  # fmt: skip
     due = "select execution, extract(epoch from due_at - now())::float8 from timers"
-    used = rows("billing", "select coalesce(sum(executions), 0)::int from used")
+    used = rows(
+        "billing",
+        "select coalesce(sum(executions), 0)::int from"
+        " (select executions from used union all select executions from counting) u",
+    )
     return Facts(
         acknowledged, producers, requests, dict(rows("executor", due)),
         dict(rows("executor", "select execution, outcome from executions")), used[0][0],

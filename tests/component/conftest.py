@@ -3,10 +3,22 @@
 from typing import Any
 
 import pytest
+from faststream._internal.testing import calls
 
 from libs.common.bus import Answered, Bus
 from libs.common.messages import Ask
 
+
+class Unheard:
+    """In place of the MagicMock that FastStream makes for each handler of each service that
+    starts: what was called is recorded for assertions that no test here makes."""
+
+    def __call__(self, *_: Any) -> None: ...
+
+    def reset_mock(self) -> None: ...
+
+
+calls.MagicMock = Unheard  # pyright: ignore[reportPrivateImportUsage, reportAttributeAccessIssue] - see there
 OF_NO_SERVICE = ("gateway", "common")  # their answers are made up by the tests
 
 

@@ -71,7 +71,7 @@ class World:
         self._count += 1
         name = f"w{self._count}"
         await self.publish(name, text)
-        return await self.bed.send(name, {"n": n}, wait_s=30)
+        return await self.bed.send(name, {"n": n}, wait_s=60)
 
     async def run(self, text: str, n: int = 7) -> StartAnswer:
         return await asyncio.wait_for(await self.send(text, n), 25)

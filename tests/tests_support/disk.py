@@ -27,11 +27,19 @@ def relations(folder: Path, database: int) -> Iterator[Path]:
             yield file
 
 
+def read(file: Path) -> bytes:
+    """Nothing where a running server took the file away meanwhile."""
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
 def held(folder: Path, database: int, marks: list[bytes]) -> tuple[set[str], set[str]]:
     """Files in which a mark is part of a tuple; files in which one is left in free space."""
     in_tuples, in_space = set[str](), set[str]()
     for file in relations(folder, database):
-        whole = file.read_bytes()
+        whole = read(file)
         if not any(mark in whole for mark in marks):
             continue
         pages = (whole[at : at + PAGE] for at in range(0, len(whole), PAGE))
@@ -43,4 +51,4 @@ def held(folder: Path, database: int, marks: list[bytes]) -> tuple[set[str], set
 def with_any(folder: Path, marks: list[bytes]) -> list[str]:
     """Files below a folder that hold a mark anywhere."""
     files = (file for file in sorted(folder.rglob("*")) if file.is_file())
-    return [file.name for file in files if any(mark in file.read_bytes() for mark in marks)]
+    return [file.name for file in files if any(mark in read(file) for mark in marks)]

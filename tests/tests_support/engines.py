@@ -17,6 +17,7 @@ from services.executor.app import SCHEMA as EXECUTOR
 from services.executor.app import Executor, build
 from services.executor.settings import ExecutorSettings
 from services.executor.work import SUBJECT, Start, StartAnswer, decode_answer, encode
+from services.identity.contract import FindPermissions, PermissionsFound
 from services.workflows.app import SCHEMA as WORKFLOWS
 from services.workflows.app import build as build_workflows
 from services.workflows.contract import (
@@ -50,6 +51,7 @@ class Bed:
     org: str
     waiting: dict[str, "asyncio.Future[StartAnswer]"]
     results: set[str]
+    may: set[str]  # what identity says, of everybody
 
     @property
     def meta(self) -> Meta:
@@ -80,7 +82,7 @@ class Bed:
     async def send(
         self, path: str, body: Any, *, key: str | None = None,
         respond: Literal["accepted", "result"] = "result",
-        wait_s: float = 10, deadline_s: float = 5, digest: str | None = None,
+        wait_s: float = 60, deadline_s: float = 40, digest: str | None = None,
         origin: str | None = None,
     ) -> "asyncio.Future[StartAnswer]":  # fmt: skip
         """Puts a webhook call on the WORK queue, as the gateway does; the answer comes later."""
@@ -106,7 +108,7 @@ class Bed:
         return future
 
     async def call(self, path: str, body: Any, **more: Any) -> StartAnswer:
-        return await asyncio.wait_for(await self.send(path, body, **more), 20)
+        return await asyncio.wait_for(await self.send(path, body, **more), 60)
 
     async def close(self) -> None:
         for executor in self.executors:
@@ -146,9 +148,15 @@ async def make_bed(servers: Servers, *, allow: str = "", executors: int = 1) -> 
         if future is not None and not future.done():
             future.set_result(said)
 
+    may = set(EVERYTHING)
+
+    async def identity(message: Any) -> None:
+        await message.respond(PermissionsFound(permissions=sorted(may)).model_dump_json().encode())
+
     await bus.nc.subscribe("_INBOX_gateway.starts.*", cb=answered)
+    await bus.nc.subscribe(FindPermissions.type, cb=identity)
     bed = Bed(servers, settings, workflows, [], bus, KeyRing(settings.kek_bytes, fetch), fetch,
-              ids.new("org"), waiting, results)  # fmt: skip
+              ids.new("org"), waiting, results, may)  # fmt: skip
     for _ in range(executors):
         await bed.add_executor()
     return bed

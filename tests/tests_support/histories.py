@@ -115,6 +115,10 @@ class Aging:
             return head - (executor.relay.published if executor.relay else 0)
 
         await eventually(behind, lambda left: left <= 0)
+        if self.billed:
+            _, head, _ = await executor.store.page(0, 1)
+            meter = next(r for r in self.billing.readers if r.name == "metering")
+            assert await meter.reached(head, 20)
 
     def tables(self) -> list[str]:
         with self.admin() as admin:

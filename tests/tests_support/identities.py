@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from nats.js.errors import NotFoundError
 from pydantic import SecretStr
 
 from libs.common.bus import Answered
+from libs.common.grants import key_subject
+from libs.common.keys import FindKey, FindKeyById
 from libs.common.messages import Ask, Meta
 from libs.common.testing import prepare
 from services.identity.app import SCHEMA, parts_of
@@ -40,8 +42,10 @@ class Identity:
     addresses: dict[str, str] = field(default_factory=dict)
 
     async def ask(self, message: Ask, actor: str = "system:gateway", **meta: Any) -> Answered:
-        made = Meta.model_validate({"actor": actor} | meta)
-        return await self.parts.service.bus.ask(message, made)
+        made, subject = Meta.model_validate({"actor": actor} | meta), message.type
+        if isinstance(message, FindKey | FindKeyById):
+            subject = key_subject(subject, message.purpose, actor.removeprefix("system:"))
+        return await self.parts.service.bus.ask(message, made, subject=subject)
 
     async def once(self, message: Ask, key: str, actor: str = "system:gateway",
                    **meta: Any) -> Answered:  # fmt: skip
@@ -79,6 +83,14 @@ class Identity:
             organization=who.organization.id if who.organization else "instance", **meta,
         )  # fmt: skip
 
+    async def restart(self, meanwhile: Callable[[], object]) -> None:
+        """Ends the process's service and starts it anew; `meanwhile` nothing runs."""
+        before = self.parts
+        await before.service.stop()
+        meanwhile()
+        self.parts = parts_of(before.service.settings, before.settings)
+        await self.parts.service.start()
+
     def sql(self, statement: str) -> Sequence[tuple[Any, ...]]:
         name = self.parts.service.database.name
         with psycopg.connect(self.admin_url, dbname=name, autocommit=True) as connection:
@@ -99,10 +111,11 @@ async def running(servers: Servers, folder: Path, **own: Any) -> AsyncIterator[I
     )  # fmt: skip
     parts = parts_of(settings, mine)
     await parts.service.start()
+    made = Identity(parts, servers.admin_url, folder)
     try:
-        yield Identity(parts, servers.admin_url, folder)
+        yield made
     finally:
         with contextlib.suppress(NotFoundError):
-            await parts.service.bus.js.delete_stream("IDENTITY")
-        await parts.service.stop()
+            await made.parts.service.bus.js.delete_stream("IDENTITY")
+        await made.parts.service.stop()
         await asyncio.sleep(0)

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
+from psycopg import sql
 
 from libs.common.testing import PASSWORD
 from libs.embedded.nats import NatsUser
@@ -60,8 +62,16 @@ def find_servers() -> Iterator[Servers]:
             yield stack.enter_context(_containers())
         else:
             postgres = stack.enter_context(temporary_postgres())
+            _password_again(postgres.dsn())
             nats = stack.enter_context(temporary_nats(nats_users()))
             yield Servers(postgres.dsn("postgres"), f"nats://127.0.0.1:{nats.port}", "embedded")
+
+
+def _password_again(dsn: str) -> None:
+    """The superuser's as well with as few iterations as the server's setting says by now."""
+    words = sql.Literal(urlsplit(dsn).password)
+    with psycopg.connect(dsn, autocommit=True) as admin:
+        admin.execute(sql.SQL("alter role current_user password {}").format(words))
 
 
 def docker_answers() -> bool:

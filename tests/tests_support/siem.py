@@ -140,14 +140,14 @@ def _identity(world: Any, notices: list[tuple[str, RaiseNotification]]) -> NatsR
     list of notifications."""
     r = NatsRouter()
 
-    @r.subscriber(FindKey.type, queue="identity")
+    @r.subscriber(f"{FindKey.type}.*.*", queue="identity")
     async def find_key(query: FindKey) -> NatsResponse:
         found = await world.people.fetch(query.owner, query.purpose)
         if found is None:
             raise NotFound
         return reply(KeyFound(kid=found.kid, wrapped=found.wrapped))
 
-    @r.subscriber(FindKeyById.type, queue="identity")
+    @r.subscriber(f"{FindKeyById.type}.*.*", queue="identity")
     async def find_key_by_id(query: FindKeyById) -> NatsResponse:
         found = await world.people.fetch_by_id(query.kid)
         if found is None:

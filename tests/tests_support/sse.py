@@ -31,7 +31,7 @@ class Heard:
     def kinds(self) -> list[str]:
         return [kind for kind, _, _ in self.events]
 
-    def wait(self, good: Any, within_s: float = 20) -> Any:
+    def wait(self, good: Any, within_s: float = 40) -> Any:
         deadline = time.monotonic() + within_s
         while not (found := good(self)):
             assert time.monotonic() < deadline, self

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from libs.common import ids
 from libs.trail import canonical, exporting, paths, tree
 from libs.trail.canonical import EXPIRED, FIELDS
-from libs.trail.notes import Checkpoint, Signer, origin_of, signer_name
+from libs.trail.notes import Checkpoint, Signer, b64, origin_of, signer_name
 from libs.trail.proofs import Proof
 from tests_support import trail_reference as reference
 
@@ -17,6 +18,7 @@ SIGNER = Signer.of_seed(signer_name("troth"), bytes(range(32)))
 KEY = str(SIGNER.verifier)
 TRAIL = "trail_0123456789abcdefghjkmnpqrs"
 DAY = 20_779  # 2026-11-22
+RECEIVED = "2027-02-21T00:01:02.003Z"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 WORDS = ("plain", "naïve", "漢字", "😀", "a\nb", "\u0000", '"quoted"', "", "\u202eright", "e\u0301")
 
@@ -66,6 +68,40 @@ class Trail:
             time = canonical.time_of(moment)
             values = tuple(time if name == "time" else self._text() for name in FIELDS)
         return Entry(seq, day, class_, rng.randbytes(32), values)
+
+    def forget_day(self, day: str, entries: int | None = 7, size: int | None = None) -> str:
+        """Enters that a day was forgotten when there were so many entries; the receipt of it."""
+        size = len(self.leaves) if size is None else size
+        receipt, root = ids.derived("rcp", self.id, "day", day), b64(self.root(size))
+        counts = [{"entry_class": "execution", "entries": entries, "how": "anonymized"}]
+        self._enter("audit.event.day-forgotten", {
+            "trail": self.id, "day": day, "entries": entries, "counts": counts, "size": size,
+            "root": root if size else None, "receipt": receipt,
+        })  # fmt: skip
+        before = f"{size} {root}" if size else "-"
+        return self._receipt(receipt, f"day {day}", before, entries)
+
+    def end_hold(self, hold: str, how: str = "lifted") -> str:
+        """Enters that a legal hold was ended; the receipt of it."""
+        receipt = ids.derived("rcp", self.id, "hold", hold)
+        self._enter("audit.event.hold-lifted", {
+            "hold_id": hold, "how": how, "entries": 3, "ended_at": RECEIVED, "receipt": receipt,
+        })  # fmt: skip
+        return self._receipt(receipt, f"hold {hold}", how, 3)
+
+    def _enter(self, type_: str, data: dict[str, Any]) -> None:
+        seq = len(self.entries)
+        day = DAY + seq // 50
+        time = canonical.time_of(EPOCH + timedelta(day, seconds=seq))
+        shown = {"type": type_, "time": time, "data": json.dumps(data)}
+        values = tuple(shown.get(name, "x") for name in FIELDS)
+        self.entries.append(Entry(seq, day, "privacy", self.rng.randbytes(32), values))
+        self.leaves.append(self.entries[-1].leaf(self.id))
+
+    def _receipt(self, id_: str, what: str, before: str, entries: int | None) -> str:
+        count = "-" if entries is None else entries
+        lines = ("troth/receipts", id_, self.id, what, RECEIVED, before, count)
+        return self.signer.sign("".join(f"{line}\n" for line in lines))
 
     def _text(self) -> str | None:
         return None if self.rng.random() < 0.2 else self.rng.choice(WORDS) * self.rng.randint(1, 3)

@@ -125,7 +125,7 @@ def identity_of(settings: SubscriptionSettings, notices: list[Any]) -> Service:
     """Identity as far as it is asked here: it keeps keys, and the list of notifications."""
     identity, fetch, r = stand_in("identity", settings), local_keys(), NatsRouter()
 
-    @r.subscriber(FindKey.type, queue="identity")
+    @r.subscriber(f"{FindKey.type}.*.*", queue="identity")
     async def find_key(query: FindKey) -> NatsResponse:
         found = await fetch(query.owner, query.purpose)
         if found is None:

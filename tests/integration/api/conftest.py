@@ -20,7 +20,8 @@ def _kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept[World]]:
                 tmp_path_factory.mktemp("stack") / "data", [receiver.pair],
                 {
                     "TROTH_DELIVERY_SWEEP_S": "0.5", "TROTH_TEST_BCRYPT_ROUNDS": "4",
-                    "TROTH_STREAM_HEARTBEAT_S": "1", "TROTH_RETENTION_EVERY_S": "2",
+                    "TROTH_STREAM_HEARTBEAT_S": "1", "TROTH_RETENTION_EVERY_S": "5",
+                    "TROTH_COUNTS_GATHERED_S": "1",
                 },
             )  # fmt: skip
             try:

@@ -49,6 +49,25 @@ def test_an_operator_keeps_entries_and_the_organization_sees_that_there_is_a_hol
     assert theirs.ask("POST", "/v1/audit/holds", {"reason": "mine"}).status_code == 403
 
 
+def test_an_operator_lists_the_holds_of_all_organizations_or_of_one(
+    world: World, hold: dict[str, Any]
+) -> None:
+    operator, theirs = world.home.owner, world.other.owner
+
+    def of(who: Api, query: str) -> set[str]:
+        found = who.everything(f"/v1/audit/holds{query}")
+        return {one["organization_id"] for one in found if one["how"] is None}
+
+    own = placed(world, operator, organization_id=world.home.id)
+    assert {world.home.id, world.other.id} <= of(operator, "")
+    for organization in (world.home.id, world.other.id):
+        assert of(operator, f"?organization={organization}") == {organization}
+    assert of(theirs, "") == of(theirs, f"?organization={world.other.id}") == {world.other.id}
+    assert of(theirs, f"?organization={world.home.id}") == set()
+    assert of(operator, "?organization=org_nobody") == set()
+    assert operator.ask("DELETE", f"/v1/audit/holds/{own['id']}").status_code == 204
+
+
 def test_who_lifts_it_destroys_it_and_the_organization_gets_a_receipt(
     world: World, hold: dict[str, Any]
 ) -> None:

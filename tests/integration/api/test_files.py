@@ -52,6 +52,37 @@ def test_a_file_comes_back_as_it_was_sent(world: World) -> None:
     assert owner.ask("GET", f"/v1/files/{empty['id']}").content == b""
 
 
+HOOKED = """troth: 1
+name: {name}
+on:
+  - webhook: {{path: {name}, verify: {{scheme: none}}, respond: result}}
+steps: [{{id: as_it_came, set: {{it: "${{{{ input }}}}"}}}}]
+output: ${{{{ as_it_came.it }}}}
+"""
+
+
+def test_a_hook_is_called_with_a_file_and_with_a_form_that_has_one(world: World) -> None:
+    owner, name = world.home.owner, new("hooked")
+    text = HOOKED.format(name=name).encode()
+    owner.post("/v1/workflows", content=text, headers={"content-type": YAML})
+    owner.post(f"/v1/workflows/{name}/publish", {"draft_version": 1})
+    content = os.urandom(MIB)
+    hook = f"/hooks/{world.home.id}/{name}"
+
+    def called(**more: Any) -> Any:
+        answer = until(lambda: (a := owner.client.post(hook, **more)).status_code != 404 and a)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    file = called(content=content, headers=PDF)
+    assert (file["media_type"], file["size_bytes"]) == ("application/pdf", MIB)
+    assert owner.ask("GET", f"/v1/files/{file['$file']}").content == content
+    form = called(data={"who": "Ada"}, files={"doc": ("a.csv", b"a,b", "text/csv")})
+    assert (form["who"], form["doc"]["media_type"]) == ("Ada", "text/csv")
+    assert owner.ask("GET", f"/v1/files/{form['doc']['$file']}").content == b"a,b"
+    assert owner.client.post(hook, content=content + b"x", headers=PDF).status_code == 413
+
+
 def test_a_file_goes_through_an_execution(world: World) -> None:
     owner, name = world.home.owner, new("puts")
     text = PUTS.format(name=name, receiver=world.receiver).encode()

@@ -34,7 +34,7 @@ THINGS = {
     "/v1/workflows": "workflow", "/v1/executions": "execution", "/v1/trigger-calls": "call",
     "/v1/event-subscriptions": "subscription", "/v1/audit/events": "event",
 }  # fmt: skip
-LOOKED_AT = 12
+LOOKED_AT, LONG_PAGES = 12, "limit=200"
 Answer = tuple[int, bytes, str | None]
 
 
@@ -61,7 +61,8 @@ def answers(world: World, organization: Organization, until: str) -> dict[str, A
             continue
         for path in _paths(op, organization, named):
             for query in ("", *FILTERS.get(op.id, ())):
-                first = following = _before(f"{path}?{query}" if query else path, until)
+                asked = "&".join(filter(None, (query, LONG_PAGES if op.lists else "")))
+                first = following = _before(f"{path}?{asked}" if asked else path, until)
                 while following:
                     answer = keep(following)
                     assert answer.status_code in (200, 404), (following, answer.text)

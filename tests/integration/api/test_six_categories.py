@@ -4,6 +4,7 @@ The calls come through a proxy on this machine, which the door believes: so the 
 trail says is one that only the header had.
 """
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -12,9 +13,11 @@ import httpx
 import pytest
 from tests_support.api import YAML, Api
 from tests_support.changes import new
+from tests_support.commands import troth
 from tests_support.stack import until
 from tests_support.world import PASSWORD, World
 
+from cli import audit_probe
 from services.audit.promised import SIX
 
 ADDRESS, AGENT = "203.0.113.77", "troth-probe/1 (six categories)"
@@ -104,7 +107,7 @@ PROBES: dict[str, Callable[[Probe], str]] = {
 
 
 def test_each_of_the_six_is_probed() -> None:
-    assert set(PROBES) == SIX
+    assert set(PROBES) == set(audit_probe.PROBES) == SIX
 
 
 @pytest.mark.parametrize("category", PROBES)
@@ -119,6 +122,41 @@ def test_one_of_each_category_is_in_the_trail_within_a_minute(world: World, cate
         assert (entry["address"], entry["user_agent"]) == (ADDRESS, AGENT)
         assert entry["request_id"].startswith("req_")
         assert entry["actor"].startswith("per_")
+
+
+def test_an_operator_is_shown_an_entry_of_each_category_by_a_command(world: World) -> None:
+    probe, owner = Probe(world), world.home.owner
+    calls = probe.run(CALLS.format(name=new("probe-shows"), host=world.receiver))
+    fails = probe.run(FAILS.format(name=new("probe-shows")))
+    for execution, what in ((calls, "category=integration"), (fails, "outcome=failure")):
+        where = f"/v1/audit/events?{what}&resource={execution}"
+        until(lambda where=where: owner.get(where)["data"], WITHIN_S)
+
+    said = troth(world, "audit", "probe", "--json")
+
+    shown = {one["category"]: one for one in json.loads(said)}
+    assert list(shown) == list(audit_probe.PROBES)
+    for name, one in shown.items():
+        assert all(one[fact] not in (None, "") for fact in audit_probe.COLUMNS), one
+        assert one["organization"] == ("instance" if name == "authentication" else world.home.id)
+    mine = [shown[name] for name, one in audit_probe.PROBES.items() if one.mine]
+    assert len(mine) == 2
+    assert {one["user_agent"].partition("/")[0] for one in mine} == {"troth-audit-probe"}
+    assert shown["errors"]["outcome"] == "failure"
+    assert shown["authentication"]["outcome"] == "refused"
+
+
+def test_a_customer_is_told_which_category_only_the_operator_sees(world: World) -> None:
+    key = world.key("audit:read")
+
+    said = troth(world, "audit", "probe", as_=key, fails=True)
+
+    assert said.startswith(
+        "troth: no entry of authentication in the trail: sign-ins are entries of"
+    )
+    assert len(said.splitlines()) == 1
+    usage = troth(world, "audit", "probe", "--category", "API usage", as_=key).splitlines()
+    assert len(usage) == 2 and "find-entries" in usage[1] and "key_" in usage[1]
 
 
 def test_a_refusal_says_who_was_refused_what_and_from_where(world: World) -> None:

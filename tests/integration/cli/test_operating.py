@@ -6,9 +6,11 @@ import json
 import os
 import subprocess
 import time
+import urllib.request
 
 import pytest
 
+from cli.expected import known_readers
 from cli.skipping import instance_key
 from cli.store import Stores
 from libs.common.database import Database
@@ -45,6 +47,35 @@ def test_the_doctor_finds_nothing_wrong_and_looks_at_ten_things(installation):
     assert result.returncode == 0, findings
     assert len(findings) >= 10
     assert [f for f in findings if f["how"] == "wrong"] == []
+
+
+def test_every_consumer_on_the_bus_is_that_of_a_declared_reader_and_nobody_was_refused(
+    installation,
+):
+    named = known_readers(installation.data)
+    declared = {("WORK", "executor")} | {
+        (producer.upper(), f"{service}-{name.replace('_', '-')}")
+        for service, pairs in named.items()
+        for name, producer in pairs
+        if producer != service
+    }
+
+    wait_until(lambda: consumers(installation) == declared, "each reader has its consumer")
+
+    said = (installation.data / "logs" / "nats.log").read_text().splitlines()
+    assert [line for line in said if " Violation" in line] == []
+
+
+def consumers(installation) -> set[tuple[str, str]]:
+    port = installation.state.nats.monitor_port
+    url = f"http://127.0.0.1:{port}/jsz?accounts=true&consumers=true"
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        (account,) = json.load(answer)["account_details"]
+    return {
+        (stream["name"], consumer["name"])
+        for stream in account["stream_detail"]
+        for consumer in stream.get("consumer_detail") or []
+    }
 
 
 def test_the_doctor_names_the_repair_of_secrets_that_others_can_read(installation):

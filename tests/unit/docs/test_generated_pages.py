@@ -1,15 +1,26 @@
 """The generated pages are what the code says, and `--check` names the one that is not."""
 
+import functools
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tools.docs import __main__ as docs
 from tools.inventory import ROOT, asks, events, service_names
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _made_once() -> Iterator[None]:
+    """What the code says does not change meanwhile; each file is compared with it many times."""
+    once = {name: functools.cache(make) for name, make in docs.PAGES.items()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(docs, "PAGES", once)
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -49,6 +49,18 @@ def test_the_costliest_come_first_and_a_unit_keeps_its_order():
     ]  # fmt: skip
 
 
+def test_what_would_disturb_its_unit_comes_last_in_it():
+    given = items(
+        f"{units.COMES_LAST}::a", f"{units.CLI}test_up.py::b", f"{units.CLI}test_up.py::a"
+    )
+
+    units.costliest_first(given)
+
+    assert [item.nodeid.rpartition("/")[2] for item in given] == [
+        "test_up.py::b", "test_up.py::a", "test_operating.py::a",
+    ]  # fmt: skip
+
+
 def test_a_place_that_is_not_there_is_not_used(tmp_path: Path):
     assert not memory.fits(tmp_path / "missing")
 

@@ -4,7 +4,6 @@ whole, and what was taken away on the first day still verifies."""
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 from tests_support.api import Api
+from tests_support.disk import read
 from tests_support.meetings import new
 from tests_support.stack import Stack, until
 from tests_support.traces_of import Hit, in_files, in_tables
@@ -22,14 +22,11 @@ from tests_support.world import (
     World,
     asked,
     asker,
-    echo,
     greeter,
-    settle_in,
     sign_in,
 )
 
 from libs.embedded.folder import DataFolder
-from tests.fakes.receiver import receiving
 
 ROOT = Path(__file__).parents[3]
 AGENT = f"{MARK} agent of the first day"
@@ -78,25 +75,15 @@ class Life:
     def details(self) -> list[dict[str, Any]]:
         """What the trail says of who did what on the first day."""
         to = (self.begun + timedelta(hours=1)).isoformat().replace("+00:00", "Z")
-        return self.api.get(f"/v1/audit/events?to={to}&limit=200")["data"]
+        return self.api.everything(f"/v1/audit/events?to={to}")
 
 
 @pytest.fixture(scope="module")
-def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
-    folder = tmp_path_factory.mktemp("life")
-    with receiving(echo) as receiver:
-        stack = Stack(
-            folder / "data", [receiver.pair],
-            {"TROTH_TEST_BCRYPT_ROUNDS": "4", "TROTH_RETENTION_EVERY_S": "0.5"},
-        )  # fmt: skip
-        try:
-            begun = datetime.now(UTC)
-            stack.start()
-            made = Life(settle_in(stack, receiver.pair), folder, begun)
-            first_day(made)
-            yield made
-        finally:
-            stack.stop()
+def life(world: World, tmp_path_factory: pytest.TempPathFactory) -> Life:
+    """After this the installation's clock is months ahead."""
+    made = Life(world, tmp_path_factory.mktemp("life"), datetime.now(UTC))
+    first_day(made)
+    return made
 
 
 def first_day(life: Life) -> None:
@@ -221,7 +208,7 @@ def test_it_is_in_no_place_any_more(life: Life) -> None:
     assert len(life.samples) > 20
     tables = [path for path in (life.world.stack.data / "postgres").rglob("base/**/*")
               if path.is_file()]  # fmt: skip
-    everything = b"".join(path.read_bytes() for path in tables)
+    everything = b"".join(read(path) for path in tables)
     assert not [one.hex() for one in life.samples if one in everything], "its details are dropped"
 
 
