@@ -29,12 +29,13 @@ from benchmarks.trail_store import PRODUCERS, READERS, Store, opened
 from cli.output import table
 from libs.common import clock
 from libs.common.database import Database
+from libs.common.inbox import TAKE_EVENTS_MAX
 from libs.common.messages import Recorded
 from libs.embedded.children import CannotStart
 from services.audit.writing import Writer
 
 BUILD = size.ROOT / "build"
-BATCH = 1000  # what an inbox takes at once
+BATCH = TAKE_EVENTS_MAX
 MOVE = "update readers set n = :n, incarnation = 1 where name = :name"
 TRAILS = (1, 1000)
 SHOWN = ("best", "p50", "p95", "max")

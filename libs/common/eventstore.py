@@ -25,6 +25,12 @@ _COLUMNS = (
     " origin, traceparent, data::text"
 )
 
+_PAGE = f"""
+select h.n, h.incarnation, l.* from heads h left join lateral (
+  select {_COLUMNS} from log where partition = 0 and n > %s order by n limit %s) l on true
+order by l.n
+""".encode()
+
 
 class Row(msgspec.Struct, omit_defaults=True):
     """One event on its way into `append`."""
@@ -130,14 +136,10 @@ class EventStore:
         """Events by number after `after`; the head; the incarnation of the numbers."""
         with unavailable("store"):
             async with self.database.hot.connection() as connection:
-                cursor = await connection.execute("select n, incarnation from heads")
-                head, incarnation = cast(tuple[int, int], await cursor.fetchone())
-                if head <= after:
-                    return [], head, incarnation
-                found = await self.select(
-                    connection, "where partition = 0 and n > %s order by n limit %s",
-                    (after, limit),
-                )  # fmt: skip
+                cursor = await connection.execute(_PAGE, (after, limit))
+                rows = await cursor.fetchall()
+                head, incarnation = cast(tuple[int, int], rows[0][:2])
+                found = [self._recorded(row[2:]) for row in rows if row[2] is not None]
                 return found, head, incarnation
 
     async def select(

@@ -98,7 +98,8 @@ StreamName = Annotated[str, Field(max_length=200), indirect("log stream")]
 # Values that say nothing about anybody
 def milliseconds(value: datetime) -> str:
     """RFC 3339 in UTC with milliseconds, as everywhere in the API."""
-    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    in_utc = value if value.tzinfo is UTC else value.astimezone(UTC)
+    return in_utc.isoformat(timespec="milliseconds")[: -len("+00:00")] + "Z"
 
 
 Moment = Annotated[

@@ -25,6 +25,12 @@ PAGE_EVENTS = 500
 RETRY_S = 5.0
 POLL_S = 5.0
 PACE_S = 0.02  # what comes meanwhile is taken together
+PLACE = text("select n from readers where name = :name")
+MOVE = text("""
+with was as (select n, incarnation, skip from readers where name = :name for update)
+update readers r set n = :n, incarnation = :i, stopped_at = null, error = null, at = now()
+from was where r.name = :name and (was.n < :n or was.incarnation not in (0, :i))
+returning was.n, was.incarnation, was.skip""")
 E = TypeVar("E", bound=Event)
 Handle = Callable[[AsyncConnection, Sequence[Recorded]], Awaitable[None]]
 On = Callable[[AsyncConnection, Any, Recorded], Awaitable[None]]
@@ -136,26 +142,21 @@ class Reader:
         self, events: Sequence[Recorded], incarnation: int, expired: Collection[int]
     ) -> None:
         async with self.database.work() as connection:
-            row = (await connection.execute(
-                text("select n, incarnation, skip from readers where name = :name for update"),
-                {"name": self.name},
-            )).one()  # fmt: skip
-            at = row.n if row.incarnation in (0, incarnation) else 0
-            fresh = [e for e in events if e.sequence > at]
-            numbers = sorted({e.sequence for e in fresh}.union(n for n in expired if n > at))
-            for expected, n in enumerate(numbers, at + 1):
-                if n != expected:
-                    raise Gap(expected - 1, n)
-            if numbers:
-                at = numbers[-1]
-                await connection.execute(
-                    text("update readers set n = :n, incarnation = :i, stopped_at = null,"
-                         " error = null, at = now() where name = :name"),
-                    {"n": at, "i": incarnation, "name": self.name},
-                )  # fmt: skip
-            if handled := [e for e in fresh if e.sequence != row.skip]:
-                await self.projection.handle(connection, handled)
-        await self._at(at, incarnation)
+            last = max([e.sequence for e in events] + [*expired], default=0)
+            where = {"name": self.name, "n": last, "i": incarnation}
+            row = (await connection.execute(MOVE, where)).first()
+            if row is None:  # all of it was taken before
+                last = (await connection.execute(PLACE, {"name": self.name})).scalar_one()
+            else:
+                at = row.n if row.incarnation in (0, incarnation) else 0
+                fresh = [e for e in events if e.sequence > at]
+                numbers = {e.sequence for e in fresh}.union(n for n in expired if n > at)
+                for expected, n in enumerate(sorted(numbers), at + 1):
+                    if n != expected:
+                        raise Gap(expected - 1, n)
+                if handled := [e for e in fresh if e.sequence != row.skip]:
+                    await self.projection.handle(connection, handled)
+        await self._at(last, incarnation)
 
     async def take_page(self, page: Page, after: int) -> None:
         """Takes what the producer's log holds after `after`: what is missing there is a hole."""

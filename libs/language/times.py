@@ -39,7 +39,8 @@ def parse_rfc3339(text: str) -> datetime:
 
 def format_rfc3339(time: datetime) -> str:
     """The instant in UTC with milliseconds, `2026-01-31T09:00:00.000Z`."""
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    in_utc = time if time.tzinfo is UTC else time.astimezone(UTC)
+    return in_utc.isoformat(timespec="milliseconds")[: -len("+00:00")] + "Z"
 
 
 def parse_format(text: str, pattern: str) -> datetime:

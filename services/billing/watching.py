@@ -18,7 +18,7 @@ from services.billing.domain import Close, Measure, account, account_stream
 from services.billing.folding import AFTER, fold
 
 log = logging.getLogger(__name__)
-LOOK_S = 0.5
+LOOK_S = 2.0
 LOOK_ANYWAY_S = 30.0
 GRACE = timedelta(seconds=60)
 FOLD_S = 60.0

@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 ITEMS_MAX = 100_000
 BATCH = 50
 AT_ONCE = 10
-POLL_S, PACE_S = 2.0, 0.1
+POLL_S, PACE_S = 2.0, 0.5  # every commit wakes it
 KEEP_DAYS = 7
 PURPOSE = "executions"
 
