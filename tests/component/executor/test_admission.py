@@ -184,7 +184,7 @@ output: ${{ all.n }}
 
 async def test_a_rate_spreads_starts_or_refuses_them(world: World) -> None:
     await world.publish("slow", f"""
-rate: {{limit: 2, per: 1s, then: queue}}
+rate: {{limit: 2, per: 3s, then: queue}}
 steps: [{step("one", "/one")}]
 """)  # fmt: skip
     await world.publish(
@@ -192,7 +192,8 @@ steps: [{step("one", "/one")}]
     )
     await asyncio.gather(*[(await world.bed.send("slow", {}, wait_s=60)) for _ in range(6)])
     times = sorted(seen.at for seen in world.receiver.seen)
-    assert all(later - earlier > 0.85 for earlier, later in zip(times, times[2:], strict=False))
+    # The receiver hears of a start a while after it: on a busy machine of each another while.
+    assert all(later - earlier > 1.5 for earlier, later in zip(times, times[2:], strict=False))
 
     said = [await world.bed.call("strict", {}) for _ in range(3)]
     assert [one.status for one in said] == ["finished", "finished", "refused"]
