@@ -81,7 +81,8 @@ async def test_the_health_check_is_made_when_the_day_turns(carried: Siem) -> Non
     await carried.until(made.id, lambda s: s.last_health_at == midnight)
     first, second = (check.json["data"] for check in carried.checks())
     assert (first["delivered"], second["delivered"]) == (0, sent + 2)
-    assert second["waiting"] == 0 and second["lag_s"] == 0 and second["lost"] == 0
+    # The entry that says what was delivered may be made in this very moment.
+    assert second["waiting"] <= 1 and second["lag_s"] <= 1 and second["lost"] == 0
     assert carried.numbers()[-1] < second["position"] <= carried.size()
     assert carried.checks()[1].json["timestamp"].endswith("T00:00:00.000Z")
     outcomes = [fact["outcome"] for fact in await told(carried, "siem-checked")]

@@ -104,7 +104,11 @@ async def test_what_database_and_key_store_have_both_lost_the_ledger_of_audit_kn
 
     assert await eventually(lambda: is_refused(identity, ann), bool)
     assert found["wrapped"].encode() not in file_of(identity).read_bytes()
-    assert identity.types()[-1] == "keys-destroyed"
+
+    async def recorded() -> list[str]:
+        return identity.types()
+
+    await eventually(recorded, lambda types: types[-1] == "keys-destroyed")
     assert not await is_refused(identity, bob)
 
 
