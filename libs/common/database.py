@@ -33,9 +33,8 @@ class Database:
         self.name = f"{prefix}{service}"
         self._options = f"{_OPTIONS} -c troth.clock_offset={clock.offset_s}"
         self._passwords = {"system": system_password, "reader": reader_password}
-        # A pool closes its extra ones after each use; what it keeps is closed at rest.
-        self.system: AsyncEngine = self._engine("system", kept + 2, extra=1)
-        self.reader: AsyncEngine = self._engine("reader", 3, extra=2)
+        self.system: AsyncEngine = self._engine("system", kept, extra=3)
+        self.reader: AsyncEngine = self._engine("reader", 1, extra=4)
         self._used = {self.system: _Used(), self.reader: _Used()}
         self.hot = AsyncConnectionPool(
             self.conninfo("system"), min_size=1, max_size=3, open=False, timeout=5, max_idle=REST_S,
