@@ -4,7 +4,6 @@
     python audit_verify.py proof FILE --key KEY        a proof file of one entry
     python audit_verify.py receipt FILE --key KEY      a receipt of what was forgotten
     python audit_verify.py live URL --trail TRAIL --token-env NAME --key KEY
-
 KEY is the verifier key that you were given before. `--receipt FILE` holds an export or a proof to a
 receipt. The last checkpoint of a trail is remembered, so a later rewrite is seen.
 Exit code 0: sound; 1: says what is wrong and where; 2: cannot be read.
@@ -174,7 +173,8 @@ def checkpoint(options: Any, note: Any, smaller: bool) -> tuple[Checkpoint, Chec
 def receipt(options: Any, file: str) -> tuple[str, Checkpoint, str, set[str]]:
     """The last checkpoint before what was forgotten; its id; each word that its event says too."""
     with place(f"receipt {file}"):
-        note = Path(file).read_bytes().decode(errors="replace")
+        said = Path(file).read_bytes()
+        note = parsed(said).get("note") if said[:1] == b"{" else said.decode(errors="replace")
         id_, trail, what, before, count = opened(note, options.key, RECEIPT)
         size, _, top = before.partition(" ")
         need(top or options.what != "export", "names no root: hold the proof of its event to it")

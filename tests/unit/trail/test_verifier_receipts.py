@@ -76,6 +76,16 @@ def test_a_receipt_of_a_trail_without_a_checkpoint_is_sound(verify: Run) -> None
     assert verify("proof", trail.grow(3).proof(0), receipt)[0] == 0
 
 
+def test_the_answer_in_json_is_verified_like_the_note_in_it(verify: Run) -> None:
+    trail, receipts = forgetful(5)
+    answer = json.dumps({"id": receipts[0].splitlines()[1], "note": receipts[0]})
+
+    assert verify("receipt", answer) == verify("receipt", receipts[0])
+    assert verify("proof", trail.proof(event_of(trail, receipts[0])), answer)[0] == 0
+    assert verify("receipt", json.dumps({"note": receipts[0].replace("7", "8")}))[0] == 1
+    assert verify("receipt", json.dumps({"id": "rcp_1"}))[0] == 1
+
+
 def changed_letters() -> Iterator[tuple[str, str]]:
     _, receipts = forgetful(3)
     for name, receipt in (("day", receipts[0]), ("hold", receipts[-1])):
