@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 from faststream.nats import NatsRouter
 from faststream.nats.response import NatsResponse
-from sqlalchemy import MetaData, Table, insert
+from sqlalchemy import BigInteger, Column, Identity, MetaData, Table, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.bus import CausedBy
@@ -64,6 +64,7 @@ def _table(name: str, metadata: MetaData) -> Table:
     return Table(
         name, metadata, column("org", OrganizationId), column("n", Count),
         column("stream", StreamName), column("version", Version), column("amount", Count),
+        Column("place", BigInteger, Identity()),  # where rows lie says nothing of their order
     )  # fmt: skip
 
 
@@ -152,4 +153,4 @@ class Place:
 
     def copied(self) -> list[int]:
         """Numbers in the order in which the books took them."""
-        return [n for (n,) in self.sql("books", "select n from copies order by ctid")]
+        return [n for (n,) in self.sql("books", "select n from copies order by place")]
