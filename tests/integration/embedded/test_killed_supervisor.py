@@ -55,7 +55,7 @@ def supervisor(folder: Path, then: str) -> tuple[subprocess.Popen[str], str, lis
 def alive(pid: int) -> bool:
     try:
         return ") Z" not in Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # before it was opened, before it was read
         return False
 
 

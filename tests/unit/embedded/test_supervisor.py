@@ -185,7 +185,7 @@ def test_a_process_that_drains_may_finish_and_a_deaf_one_is_killed_with_its_chil
 def is_alive(pid: int) -> bool:
     try:
         return ") Z" not in Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # before it was opened, before it was read
         return False
 
 
