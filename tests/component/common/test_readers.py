@@ -52,7 +52,7 @@ def _refusing(view: Projection, amount: int = 13) -> Projection:
 
 
 def _rows(place: Place, service: str, table: str) -> list[tuple[object, ...]]:
-    return place.sql(service, f"select * from {table} order by n")
+    return place.sql(service, f"select org, n, stream, version, amount from {table} order by n")
 
 
 async def _taken(place: Place, service: str, table: str, count: int) -> list[tuple[object, ...]]:
