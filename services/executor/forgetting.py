@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from libs.common.database import Database
 from libs.common.eventstore import stream_of
+from libs.common.leaving import take_out
 from libs.common.messages import Meta, Recorded
 from libs.common.sweeping import Sweep
 from services.executor import leaving, views
@@ -103,10 +104,10 @@ async def expire(engine: "Engine", at: datetime) -> int:
         groups = await _streams(db, due)
         fit = await leaving.fitting(db, groups)
     groups, due = groups[:fit], due[:fit]
-    upto = await leaving.taken(engine)
+    upto = await leaving.taken(engine.service)
     async with database.work() as db:
         await views.forget(db, [row.execution for row in due])  # if a view knew one still
-    left = await leaving.take_out(engine, [name for group in groups for name in group], upto)
+    left = await take_out(engine.service, [name for group in groups for name in group], upto)
     names = [
         row.execution
         for row, group in zip(due, groups, strict=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import TextClause, text
 
 from libs.common.database import Database
+from libs.common.leaving import take_out
 from libs.common.sweeping import Sweep
 from services.executor import leaving, plans
 from services.executor.contract import (
@@ -137,8 +138,8 @@ async def leave(engine: "Engine", database: Database, kind: Kind, at: datetime) 
         if not mine:
             return 0
         mine = mine[: await leaving.fitting(db, [[row.stream] for row in mine])]
-    upto = await leaving.taken(engine)
-    left = await leaving.take_out(engine, [row.stream for row in mine], upto)
+    upto = await leaving.taken(engine.service)
+    left = await take_out(engine.service, [row.stream for row in mine], upto)
     if not (gone := [row for row in mine if row.stream in left.streams]):
         return 0
     moments = [row.at for row in gone]

@@ -9,12 +9,12 @@ from sqlalchemy import text
 from tests_support.histories import SECOND, Aging, aging, events_of, is_gone, listed
 from tests_support.servers import Servers
 
-from libs.common import readers
+from libs.common import leaving, readers
 from libs.common.errors import NotFound
 from libs.common.testing import eventually
 from services.billing import views as billing_views
 from services.billing.contract import CountedShown
-from services.executor import forgetting, history, leaving, views
+from services.executor import forgetting, history, views
 
 MILLISECOND = timedelta(milliseconds=1)
 ONE = "steps: [{id: a, set: {n: '${{ input.n }}'}}]\noutput: ${{ a.n }}\n"
