@@ -46,7 +46,11 @@ def show(approval: str, as_json: bool) -> None:
         "approval": shown["id"], "execution": shown["execution"], "step": shown["step"],
         "status": shown["status"], "asked": ", ".join(shown["by"]), "quorum": shown["quorum"],
         "until": shown["due_at"], "message": shown["message"], "input": shown["input"],
-        "said": ", ".join(f"{d['by']} {d['decision']}" for d in shown["decisions"]) or None,
+        "input version": shown["input_version"],
+        "said": ", ".join(
+            f"{d['by']} {d['decision']}" + (" another input" if d["changed"] else "")
+            for d in shown["decisions"]
+        ) or None,
     })  # fmt: skip
 
 
@@ -55,10 +59,14 @@ def _decides(verb: str, help: str) -> click.Command:
     @click.argument("approval")
     @click.option("--comment", help="Kept with it, for those who may read payloads.")
     @click.option("--input", "changed", help="What is approved instead, as JSON.")
+    @click.option("--input-version", type=int, help="Only if this is still the input's version.")
     @json_option
     @refusals_end_the_command
-    def decide(approval: str, comment: str | None, changed: str | None, as_json: bool) -> None:
-        body: dict[str, Any] = {"comment": comment}
+    def decide(
+        approval: str, comment: str | None, changed: str | None, input_version: int | None,
+        as_json: bool,
+    ) -> None:  # fmt: skip
+        body: dict[str, Any] = {"comment": comment, "input_version": input_version}
         if changed is not None:
             try:
                 body["input"] = json.loads(changed)

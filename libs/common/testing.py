@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import psycopg
+from nats.aio.client import Client
 
 from libs.common.database import Database
 from libs.common.migrate import Schema, migrate
@@ -21,6 +22,12 @@ T = TypeVar("T")
 PASSWORD = "only-for-tests"  # noqa: S105 - for servers that live as long as a test
 KEK = base64.b64encode(b"k" * 32).decode()
 INDEX_KEY = base64.b64encode(b"i" * 32).decode()
+
+
+async def arrived(client: Client) -> None:
+    """Until the server has read all that this client wrote: its first PING passes pending SUBs."""
+    for _ in range(2):
+        await client.flush()
 
 
 async def eventually(look: Callable[[], Awaitable[T]], wanted: Callable[[T], bool],

@@ -248,7 +248,8 @@ def approval() -> Schema:
     )
     description = (
         "Asks people; its result is {decision: approved, rejected or timed-out, decided_by,"
-        " comment, input, at}."
+        " comment, input, at}. Whoever changes the input is the first to approve it: those before"
+        " have to agree anew."
     )
     return step(description, {"approval": asked}, ("approval",))
 

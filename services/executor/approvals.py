@@ -14,9 +14,9 @@ from services.executor.contract import (
     WaitBegan,
     WaitEnded,
 )  # fmt: skip
+from services.executor.deciding import Approval, agreeing
 from services.executor.failure import StepFailed
 from services.executor.host import NEVER, Parked, Scope, expression_failed
-from services.executor.state import Approval
 
 if TYPE_CHECKING:
     from services.executor.run import Run
@@ -30,10 +30,9 @@ async def ask(run: "Run", step: ApprovalStep, path: str, scope: Scope) -> Any:
     if approval is None:
         due = await _request(run, step, path, scope)
         raise Parked(min(due, _next_reminder(step, run.now(), 0)))
-    rejected = any(d.decision == "rejected" for d in approval.decisions)
-    if rejected:
+    if approval.rejected:
         return _decided(run, step, path, approval, "rejected")
-    if len(approval.decisions) >= approval.asked.quorum:
+    if approval.approved:
         return _decided(run, step, path, approval, "approved")
     due = approval.asked.due_at or NEVER
     if approval.expired or due <= run.now():
@@ -105,10 +104,11 @@ def _decided(run: "Run", step: ApprovalStep, path: str, approval: Approval, how:
     if refused and step.on_reject == "fail":
         why = f": {comments[-1]}" if comments else ""
         raise StepFailed("approval-rejected", f"{how}{why}", path)
-    edited = [d.input for d in approval.decisions if d.input is not None]
-    sealed = edited[-1] if edited else approval.asked.input
+    counting = agreeing(approval.decisions) if approval.approved else approval.decisions
+    changed = [d.input for d in approval.decisions if d.input is not None]
+    sealed = changed[-1] if changed else approval.asked.input
     result = {
-        "decision": how, "decided_by": [d.person_id for d in approval.decisions],
+        "decision": how, "decided_by": [d.person_id for d in counting],
         "comment": comments[-1] if comments else None,
         "input": None if sealed is None else run.open(sealed), "at": format_rfc3339(run.now()),
     }  # fmt: skip

@@ -50,9 +50,11 @@ approvals = Table(
     column("status", Word),
     column("by", PlainJson),
     column("quorum", Count),
+    column("agreeing", Count),
     column("decisions", PlainJson),
     column("message", SealedText),
     column("input", SealedJson | None),
+    column("input_version", Count),
     column("editable", Flag),
     column("not_the_starter", Flag),
     column("requested_at", Moment),
@@ -65,6 +67,7 @@ approvals = Table(
 # An execution that asked somebody has at least these before its end: start, question, wait.
 BEFORE_THE_END = 3
 ENDING = (ExecutionFinished.type, RollbackBegan.type)
+OVER = {"cancelled": "cancelled", "decided": "approved"}
 
 
 async def keep(
@@ -81,7 +84,7 @@ async def keep(
             await _close(connection, approvals.c.approval == one.json()["approval_id"], one,
                          "timed-out")  # fmt: skip
         elif one.type == WaitEnded.type:
-            await _dropped(connection, one)
+            await _wait_over(connection, one)
         elif one.type in ENDING and one.streamversion > BEFORE_THE_END:
             ended.setdefault(_execution(one), one.time)
     if ended:
@@ -99,8 +102,9 @@ def _row(one: Recorded, workflow: str, version: int) -> dict[str, Any]:
     return {
         "approval": event.approval_id, "org": one.organization, "execution": execution,
         "workflow": workflow, "version": version, "step": event.path,
-        "status": "pending", "by": event.by, "quorum": event.quorum, "decisions": [],
-        "message": event.message, "input": event.input, "editable": event.editable,
+        "status": "pending", "by": event.by, "quorum": event.quorum, "agreeing": 0,
+        "decisions": [], "message": event.message, "input": event.input, "input_version": 0,
+        "editable": event.editable,
         "not_the_starter": event.not_the_starter, "requested_at": event.asked_at,
         "due_at": event.due_at, "ended_at": None,
     }  # fmt: skip
@@ -109,20 +113,26 @@ def _row(one: Recorded, workflow: str, version: int) -> dict[str, Any]:
 async def _decided(connection: AsyncConnection, one: Recorded) -> None:
     event = one.event()
     assert isinstance(event, ApprovalDecided), "only decisions are counted"
-    decision = {"by": event.person_id, "decision": event.decision, "at": one.time.isoformat()}
+    decision = {
+        "by": event.person_id, "decision": event.decision, "changed": event.input is not None,
+        "at": one.time.isoformat(),
+    }  # fmt: skip
     await connection.execute(COUNT, {
         "approval": event.approval_id, "decision": msgspec.json.encode([decision]).decode(),
-        "at": one.time, "rejects": event.decision == "rejected",
+        "at": one.time, "approves": int(event.decision == "approved"), "input": event.input,
     })  # fmt: skip
 
 
 COUNT = text("""
-update approvals a set decisions = n.decisions, status = n.status,
-  ended_at = case when n.status = 'pending' then a.ended_at else cast(:at as timestamptz) end
-from (select approval, (cast(decisions as jsonb) || cast(:decision as jsonb))::json decisions,
-  case when status <> 'pending' then status when :rejects then 'rejected'
-    when json_array_length(decisions) + 1 >= quorum then 'approved' else status end status
-  from approvals where approval = :approval) n where a.approval = n.approval
+update approvals a set decisions = (cast(a.decisions as jsonb) || cast(:decision as jsonb))::json,
+  agreeing = n.agreeing, input = coalesce(cast(:input as text), a.input),
+  input_version = a.input_version + case when cast(:input as text) is null then 0 else 1 end,
+  status = case when :approves = 0 then 'rejected'
+    when n.agreeing >= a.quorum then 'approved' else a.status end,
+  ended_at = case when :approves = 0 or n.agreeing >= a.quorum then cast(:at as timestamptz) end
+from (select approval, :approves + case when cast(:input as text) is null then agreeing else 0 end
+  as agreeing from approvals where approval = :approval) n
+where a.approval = n.approval and a.status = 'pending'
 """)
 
 
@@ -134,12 +144,13 @@ where a.execution = e.execution and a.status = 'pending'
 """)
 
 
-async def _dropped(connection: AsyncConnection, one: Recorded) -> None:
-    """The branch that asked is over, whatever would have been decided."""
+async def _wait_over(connection: AsyncConnection, one: Recorded) -> None:
+    """The branch that asked is over; or the step went on, also where an older version counted who
+    had approved before the input was changed."""
     ended = one.json()
-    if ended["reason"] == "cancelled":
+    if (status := OVER.get(ended["reason"])) is not None:
         asked = ids.derived("apv", _execution(one), ended["path"])
-        await _close(connection, approvals.c.approval == asked, one, "cancelled")
+        await _close(connection, approvals.c.approval == asked, one, status)
 
 
 async def _close(connection: AsyncConnection, which: Any, one: Recorded, status: str) -> None:

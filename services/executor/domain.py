@@ -2,15 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from libs.common.decider import Decider
-from libs.common.errors import Forbidden, NotFound
+from libs.common.errors import NotFound
 from libs.common.messages import Event
 from services.executor.contract import (
-    AlreadyDecided,
     ApprovalClosed,
-    ApprovalDecided,
     CancelRequested,
     EventOffered,
     ExecutionEnded,
@@ -22,6 +19,7 @@ from services.executor.contract import (
     NotPaused,
     ReversalBegan,
 )  # fmt: skip
+from services.executor.deciding import Decide, decided
 from services.executor.state import Absent, Ended, Execution, Going, evolve
 
 __all__ = ["Absent", "Ended", "Execution", "Going", "evolve"]
@@ -48,21 +46,6 @@ class Resume:
 
     decision: str
     value: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Decide:
-    """One person's answer to an approval; `named`: they are among those asked; `starter`: who
-    started the execution."""
-
-    approval: str
-    person: str
-    named: bool
-    starter: str
-    decision: str
-    comment: str | None
-    input: str | None
-    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +146,7 @@ def decide(command: Command, state: Execution) -> Sequence[Event]:
         case Resume(), Going():
             return [_resumed(command, state)]
         case Decide(), Going():
-            return [_decided(command, state)]
+            return [decided(command, state.approvals.values())]
 
 
 def _resumed(command: Resume, state: Going) -> ExecutionResumed:
@@ -177,27 +160,6 @@ def _resumed(command: Resume, state: Going) -> ExecutionResumed:
     return ExecutionResumed.model_validate(
         {"decision": decision, "path": paused.path, "value": command.value}
     )
-
-
-def _decided(command: Decide, state: Going) -> ApprovalDecided:
-    found = next(
-        (a for a in state.approvals.values() if a.asked.approval_id == command.approval), None
-    )
-    if found is None:
-        raise NotFound()
-    if not command.named:
-        raise Forbidden("you are not among those who may decide this")
-    if found.asked.not_the_starter and command.starter == command.person:
-        raise Forbidden("who started the execution may not decide this")
-    if any(d.person_id == command.person for d in found.decisions):
-        raise AlreadyDecided("you have decided this already")
-    due = found.asked.due_at
-    if found.closed or (due is not None and command.at >= due):
-        raise ApprovalClosed("this approval is decided, or its time is over")
-    return ApprovalDecided.model_validate({
-        "approval_id": command.approval, "path": found.asked.path, "person_id": command.person,
-        "decision": command.decision, "comment": command.comment, "input": command.input,
-    })  # fmt: skip
 
 
 execution: Decider[Command, Execution] = Decider(Absent(), decide, evolve)

@@ -23,6 +23,7 @@ from services.executor.contract import (
     WaitBegan,
     WaitEnded,
 )  # fmt: skip
+from services.executor.deciding import agreeing
 from services.executor.differences import Difference, differences
 from services.executor.failure import StepFailed
 from services.executor.host import MISSING
@@ -108,7 +109,7 @@ class Past:
         last = decided[-1]
         edited = [d.input for d in decided if d.input is not None]
         return {
-            "decision": last.decision, "decided_by": [d.person_id for d in decided],
+            "decision": last.decision, "decided_by": [d.person_id for d in agreeing(decided)],
             "comment": self.opened(last.comment) if last.comment else None,
             "input": self.opened(edited[-1]) if edited else None,
         }  # fmt: skip

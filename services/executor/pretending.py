@@ -200,12 +200,12 @@ class Pretended(Run):
         people = list(said.get("decided_by") or [])
         wanted = 1 if how == "rejected" else step.quorum
         people += [ids.derived("per", path, str(n)) for n in range(len(people), wanted)]
-        for person in people[:wanted]:
-            comment, edited = said.get("comment"), said.get("input")
+        comment, changed = said.get("comment"), said.get("input")
+        for first, person in enumerate(people[:wanted]):
             self.tell(ApprovalDecided.model_validate({
                 "approval_id": asked.approval_id, "path": path, "person_id": person,
                 "decision": how, "comment": None if comment is None else self.seal(comment),
-                "input": None if edited is None else self.seal(edited),
+                "input": None if changed is None or first else self.seal(changed),
             }))  # fmt: skip
         await self.flush()
         return True

@@ -32,6 +32,7 @@ from services.executor.contract import (
     WaitBegan,
     WaitEnded,
 )  # fmt: skip
+from services.executor.deciding import Approval
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,23 +65,6 @@ class Undoing:
     @property
     def over(self) -> bool:
         return self.ended is not None and self.ended.retry_at is None
-
-
-@dataclass(slots=True)
-class Approval:
-    asked: ApprovalRequested
-    decisions: list[ApprovalDecided] = field(default_factory=list)
-    reminders: int = 0
-    expired: bool = False
-    cancelled: bool = False
-
-    @property
-    def closed(self) -> bool:
-        """Decided by one rejection or enough approvals, or over by its time or with its branch."""
-        over = (
-            self.expired or self.cancelled or any(d.decision == "rejected" for d in self.decisions)
-        )
-        return over or len(self.decisions) >= self.asked.quorum
 
 
 @dataclass(slots=True)

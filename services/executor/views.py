@@ -117,7 +117,7 @@ calls = Table(
     postgresql_with=CLEANED_SOON,
 )
 
-lists = Projection("lists", version=4, tables=[executions, calls, asked.approvals, labelled.labels])
+lists = Projection("lists", version=5, tables=[executions, calls, asked.approvals, labelled.labels])
 _SUMMARY = tuple(Summary.__dataclass_fields__)
 _UPSERT = text(
     "insert into executions ({names}) select {names} from json_to_recordset(:rows) as r("

@@ -101,6 +101,8 @@ CATALOGUE: dict[str, Entry] = {
         "Narrow the trigger's `match`, so that a workflow does not hear of itself."),
     "approval-closed": Entry(409, "The approval is decided, or its time is over.",
         "See what became of it: /v1/approvals/{approval}."),
+    "approval-changed": Entry(409, "Somebody has changed the input that this decision is about.",
+        "Look at it anew: /v1/approvals/{approval} shows the input and its `input_version`."),
     "already-decided": Entry(409, "You decided this before.", "Nothing is left to do."),
     "review-needed": Entry(409, "The organization publishes with four eyes, and this draft was not"
         " approved; `review` is the one that is there.",

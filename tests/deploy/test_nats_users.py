@@ -20,6 +20,7 @@ from nats.js import api
 from cli.checks_bus import differences
 from cli.permissions import ABOUT_ITSELF, users
 from libs.common.pull import ensure_consumer
+from libs.common.testing import arrived
 from libs.embedded.binaries import find_nats
 from tools.docs.nats import readers
 
@@ -114,7 +115,7 @@ async def test_every_service_has_a_user_of_its_own(server):
     for service in SERVICES:
         async with server.user(service) as (client, refused):
             await client.publish(f"{service}.event.thing-done.org_1", b"")
-            await client.flush()
+            await arrived(client)
             assert refused.empty()
 
 
@@ -157,7 +158,7 @@ async def test_a_service_asks_another_and_only_that_one_answers(server):
             await violation(refused)
 
         await answering.subscribe("identity.query.who-is-this", cb=answer)
-        await answering.flush()
+        await arrived(answering)
         said = await asking.request("identity.query.who-is-this", b"", timeout=10)
 
     assert said.data == b"ada"
@@ -184,7 +185,7 @@ async def test_a_service_asks_for_no_key_that_it_was_not_granted_nor_as_another_
 
     async with server.user("subscriptions") as (client, refused):
         await client.publish("identity.query.find-key.secrets.subscriptions", b"")
-        await client.flush()
+        await arrived(client)
         assert refused.empty()
         for subject in ("find-key.executions.subscriptions", "find-key.executions.executor"):
             await client.publish(f"identity.query.{subject}", b"")

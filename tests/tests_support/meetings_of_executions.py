@@ -30,6 +30,13 @@ def _(world: World) -> httpx.Response:
     return owner.ask("POST", f"/v1/approvals/{approval}/approve", {})
 
 
+@meets("approval-changed")
+def _(world: World) -> httpx.Response:
+    _, approval = asked(world.home.owner, world.home.ids["asks"])
+    body = {"input_version": 1}
+    return world.home.owner.ask("POST", f"/v1/approvals/{approval}/approve", body)
+
+
 @meets("unknown-step")
 def _(world: World) -> httpx.Response:
     path = f"/v1/executions/{world.home.ids['execution']}/replay"

@@ -25,13 +25,18 @@ ApprovalStatus = Literal["pending", "approved", "rejected", "timed-out", "cancel
 
 
 class DecisionShown(Message):
+    """`changed`: with another input, and whoever approved before has not approved that one."""
+
     by: Actor
     decision: Literal["approved", "rejected"]
+    changed: Flag
     at: Moment
 
 
 class ApprovalShown(Message):
-    """`decisions_count` of `quorum` approve; `named`: the caller is among those asked."""
+    """`decisions_count` of `quorum` approve the input as it is now; `input_version` is how often
+    it was changed since people were asked. `named`: the caller is among those asked.
+    """
 
     id: ApprovalId
     execution: ExecutionId
@@ -48,6 +53,7 @@ class ApprovalShown(Message):
     not_the_starter: Flag
     message: FreeText | None
     input: AnyJson
+    input_version: Count
     requested_at: Moment
     due_at: Moment | None
     ended_at: Moment | None
@@ -81,11 +87,14 @@ class DecideApproval(
 ):
     """One person's decision; `input` replaces what is approved and must fit the step's schema.
 
-    Answers ApprovalShown. Refuses: already-decided, approval-closed, person-needed,
-    permission-missing (not named in it, or the starter), invalid-input.
+    Whoever changes the input approves it first, and those before have to agree anew. With
+    `input_version` the decision is about that version only, and refused when there is a newer one.
+    Answers ApprovalShown. Refuses: already-decided, approval-closed, approval-changed,
+    person-needed, permission-missing (not named in it, or the starter), invalid-input.
     """
 
     approval_id: ApprovalId
     decision: Literal["approved", "rejected"]
     comment: Annotated[FreeText | None, Field(max_length=2000)] = None
     input: AnyJson = None
+    input_version: Count | None = None

@@ -23,6 +23,12 @@ class ApprovalClosed(Conflict):
     code = "approval-closed"
 
 
+class ApprovalChanged(Conflict):
+    """Somebody has changed the input that the decision is about."""
+
+    code = "approval-changed"
+
+
 class AlreadyDecided(Conflict):
     code = "already-decided"
 

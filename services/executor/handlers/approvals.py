@@ -1,5 +1,6 @@
 """Approvals: what waits for a person, and what they decide."""
 
+from datetime import datetime
 from typing import Any
 
 from faststream.nats import NatsRouter
@@ -18,6 +19,8 @@ from libs.language.steps import ApprovalStep, blocks_in
 from services.executor import asked
 from services.executor.contract import (
     SERVICE,
+    ApprovalDecided,
+    ApprovalRequested,
     ApprovalShown,
     DecideApproval,
     DecisionShown,
@@ -26,7 +29,7 @@ from services.executor.contract import (
     FindApprovals,
     PersonNeeded,
 )
-from services.executor.domain import Decide
+from services.executor.deciding import Decide, agreeing
 from services.executor.engine import Engine
 from services.executor.handlers.controls import sealed
 from services.executor.looking import execution_opened
@@ -60,11 +63,12 @@ def register(r: NatsRouter, engine: Engine) -> None:
             raise PersonNeeded("what people are asked is decided by people")
         row = await _row(engine, command.approval_id, meta)
         events = await history(engine, meta, row.execution)
+        about, changed = await _changed(engine, command, row, events, meta)
         said = Decide(
             approval=row.approval, person=meta.actor, named=_named(row, meta),
             starter=await _starter(engine, events, meta), decision=command.decision,
             comment=await sealed(engine, meta, row.execution, command.comment),
-            input=await _edited(engine, command, row, events, meta), at=clock.now(),
+            input=changed, at=clock.now(), input_version=about,
         )  # fmt: skip
         await signal(engine, row.execution, said, meta)
         answer = await _decided(engine, row, command, meta)
@@ -84,45 +88,60 @@ def _named(row: Any, meta: Meta) -> bool:
     return not set(asked.groups_of(meta)).isdisjoint(row.by)
 
 
+async def opened(engine: Engine, row: Any, meta: Meta, sealed_value: str | None) -> Any:
+    stream = stream_of("execution", meta.organization, row.execution)
+    return await engine.service.keys.open(meta.organization, PURPOSE, stream, sealed_value)
+
+
 async def shown(engine: Engine, row: Any, meta: Meta) -> ApprovalShown:
     """As the caller may see it: what it is about is opened for those who are asked."""
-    named, org = _named(row, meta), meta.organization
+    named = _named(row, meta)
     message = given = None
     if named:
-        stream = stream_of("execution", org, row.execution)
-        keys = engine.service.keys
-        message = await keys.open(org, PURPOSE, stream, row.message)
-        given = await keys.open(org, PURPOSE, stream, row.input)
+        message = await opened(engine, row, meta, row.message)
+        given = await opened(engine, row, meta, row.input)
         execution_opened(engine, row.execution, "approval", meta, "approvals:decide")
     return ApprovalShown(
         id=row.approval, execution=row.execution, workflow=row.workflow, version=row.version,
         step=row.step, status=row.status, by=row.by, quorum=row.quorum,
-        decisions_count=sum(d["decision"] == "approved" for d in row.decisions),
+        decisions_count=row.agreeing,
         decisions=[DecisionShown.model_validate(d) for d in row.decisions], named=named,
         editable=row.editable, not_the_starter=row.not_the_starter, message=message, input=given,
+        input_version=row.input_version,
         requested_at=row.requested_at, due_at=row.due_at, ended_at=row.ended_at,
     )  # fmt: skip
 
 
 async def _decided(engine: Engine, row: Any, command: DecideApproval, meta: Meta) -> ApprovalShown:
     """As the log has it now; lists follow within a second."""
-    events = await history(engine, meta, row.execution)
-    mine = [
-        {"by": e.person_id, "decision": e.decision, "at": one.time}
-        for one in events
-        if one.type == asked.ApprovalDecided.type
-        and isinstance(e := one.event(), asked.ApprovalDecided) and e.approval_id == row.approval
-    ]  # fmt: skip
+    said = _said(await history(engine, meta, row.execution), row.approval)
+    decisions = [one for _, one in said]
+    counting = agreeing(decisions)
     status, ended = "pending", None
     if command.decision == "rejected":
-        status, ended = "rejected", mine[-1]["at"]
-    elif len(mine) >= row.quorum:
-        status, ended = "approved", mine[-1]["at"]
+        status, ended = "rejected", said[-1][0]
+    elif len(counting) >= row.quorum:
+        status, ended = "approved", said[-1][0]
     now = await shown(engine, row, meta)
+    changes = [one.input for one in decisions if one.input is not None]
     return now.model_copy(update={
-        "decisions": [DecisionShown.model_validate(one) for one in mine], "status": status,
-        "decisions_count": sum(one["decision"] == "approved" for one in mine), "ended_at": ended,
+        "decisions": [
+            DecisionShown(by=one.person_id, decision=one.decision, changed=one.input is not None,
+                          at=at) for at, one in said
+        ],
+        "status": status, "ended_at": ended, "input_version": len(changes),
+        "decisions_count": sum(one.decision == "approved" for one in counting),
+        "input": await opened(engine, row, meta, changes[-1]) if changes else now.input,
     })  # fmt: skip
+
+
+def _said(events: list[Recorded], approval: str) -> list[tuple[datetime, ApprovalDecided]]:
+    """Who said what to it, in order, each with its moment."""
+    found = [(one.time, one.event()) for one in events if one.type == ApprovalDecided.type]
+    return [
+        (at, e) for at, e in found
+        if isinstance(e, ApprovalDecided) and e.approval_id == approval
+    ]  # fmt: skip
 
 
 # -- may they, and does it fit ---------------------------------------------------------------------
@@ -142,12 +161,15 @@ async def _starter(engine: Engine, events: list[Recorded], meta: Meta) -> str:
     return answer.as_a(KeyCreatorFound).person
 
 
-async def _edited(
+async def _changed(
     engine: Engine, command: DecideApproval, row: Any, events: list[Recorded], meta: Meta
-) -> str | None:
-    """The edited input, completed and sealed. Raises InvalidInput with pointers."""
+) -> tuple[int | None, str | None]:
+    """The version of the input that the decision is about, and another input, completed and sealed.
+
+    Whoever sends what stands there changes nothing. Raises InvalidInput with pointers.
+    """
     if command.input is None:
-        return None
+        return command.input_version, None
     schema = await _schema(engine, row, events, meta)
     if schema is None:
         problem = FieldProblem(
@@ -163,7 +185,20 @@ async def _edited(
                 for e in errors[:ERRORS_MAX]
             ],
         )
-    return await sealed(engine, meta, row.execution, value)
+    changes = [one.input for _, one in _said(events, row.approval) if one.input is not None]
+    about = len(changes) if command.input_version is None else command.input_version
+    if value == await opened(engine, row, meta, changes[-1] if changes else _first(events, row)):
+        return about, None
+    return about, await sealed(engine, meta, row.execution, value)
+
+
+def _first(events: list[Recorded], row: Any) -> str | None:
+    """The input as people were asked."""
+    found = [one.event() for one in events if one.type == ApprovalRequested.type]
+    return next(
+        e.input for e in found
+        if isinstance(e, ApprovalRequested) and e.approval_id == row.approval
+    )  # fmt: skip
 
 
 async def _schema(engine: Engine, row: Any, events: list[Recorded], meta: Meta) -> Any:

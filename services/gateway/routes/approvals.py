@@ -21,7 +21,7 @@ from services.gateway.routing import Routes
 routes = Routes("approvals")
 ANY = Parameters(FindApprovals, by_name=("workflow",))
 DECISION = BodyOf(DecideApproval, without=["approval_id", "decision"], optional=True)
-REFUSES = ("already-decided", "approval-closed", "person-needed")
+REFUSES = ("already-decided", "approval-changed", "approval-closed", "person-needed")
 
 
 @routes.get("/v1/approvals", Page[ApprovalShown])

@@ -8,7 +8,7 @@ import pytest
 from tests_support.blocks import World, in_state, one_world, step
 
 from libs.common.testing import eventually
-from services.executor.contract import ApprovalClosed, NotPaused
+from services.executor.contract import AlreadyDecided, ApprovalClosed, NotPaused
 from services.executor.domain import Cancel, Decide, Pause, Resume
 from tests.fakes.receiver import Answer
 
@@ -98,6 +98,9 @@ async def test_a_quorum_of_people_approves_and_an_edited_input_is_what_counts(wo
     edited = await world.sealed(execution, {"n": 41})
     await world.signal(execution, _said(approval, "per_a", "approved"))
     await world.signal(execution, _said(approval, "per_b", "approved", edited))
+    with pytest.raises(AlreadyDecided):
+        await world.signal(execution, _said(approval, "per_b", "approved"))
+    await world.signal(execution, _said(approval, "per_a", "approved"))
     said = await asyncio.wait_for(future, 60)
 
     assert said.output == {"decision": "approved", "n": 41, "by": 2}

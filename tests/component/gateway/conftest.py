@@ -19,7 +19,7 @@ from libs.common.errors import NotFound
 from libs.common.keys import FindKey, KeyFound
 from libs.common.messages import Ask, Event, Meta, Recorded, ask_on, encode_batch
 from libs.common.privacy import wrap
-from libs.common.testing import environment, eventually
+from libs.common.testing import arrived, environment, eventually
 from services.executor.work import SUBJECT, Start, StartAnswer, decode_start, encode
 from services.gateway.app import build
 from services.gateway.front import Front
@@ -89,8 +89,8 @@ class World:
         service = events[0].type.partition(".")[0]
         made = [_recorded(n, event, organization) for n, event in enumerate(events, 1)]
         await self.around.bus.nc.publish(f"{service}.event.batch.0", encode_batch(made))
-        await self.around.bus.nc.flush()
-        await self.service.bus.nc.flush()
+        await arrived(self.around.bus.nc)
+        await arrived(self.service.bus.nc)
 
     async def handle_start(self, message: Msg) -> None:
         start = decode_start(message.data)
@@ -165,10 +165,10 @@ async def world(servers: Servers) -> AsyncIterator[World]:
     around.include(_router(made))
     await around.start()
     await around.bus.nc.subscribe(SUBJECT, cb=made.handle_start)
-    await around.bus.nc.flush()
+    await arrived(around.bus.nc)
     await service.start()
     await eventually(lambda: _opened(front), bool)
-    await service.bus.nc.flush()
+    await arrived(service.bus.nc)
     yield made
     await made.http.aclose()
     await service.stop()

@@ -3,7 +3,7 @@
 from typing import Any
 
 from libs.common import clock
-from libs.common.testing import eventually, swept
+from libs.common.testing import arrived, eventually, swept
 from services.subscriptions.contract import FED, FollowEvents
 from services.subscriptions.retention import SWEEPS
 
@@ -49,7 +49,7 @@ async def test_the_bus_is_told_whose_feed_grew_after_it_grew(world: Any) -> None
         told.append((message.data.decode(), count))
 
     await world.executor.bus.nc.subscribe(FED, cb=came)
-    await world.executor.bus.nc.flush()
+    await arrived(world.executor.bus.nc)
     await world.start(1)
     await world.start(1, org="org_two")
 

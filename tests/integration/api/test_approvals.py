@@ -74,6 +74,37 @@ def test_two_of_three_approve_the_starter_cannot_and_what_they_change_counts(
     assert code(bob, approval, "approve") == (409, "approval-closed")
 
 
+def test_nobody_approves_what_was_changed_behind_their_back(world: World) -> None:
+    owner = world.home.owner
+    ann, bob = (world.member(name, "runner") for name in ("ann", "bob"))
+    workflow = publish(owner, asker(new("changed"), me(ann), me(bob), more=EDITABLE))
+    execution, approval = asked_of(owner, ann, workflow)
+    path = f"/v1/approvals/{approval}/approve"
+
+    said = ann.post(path, {"input": {"n": 7}})
+    assert (said["input_version"], said["decisions_count"]) == (0, 1), "the same is no change"
+    said = bob.post(path, {"input": {"n": 99}, "input_version": 0})
+    assert (said["status"], said["input"], said["input_version"]) == ("pending", {"n": 99}, 1)
+    assert (said["decisions_count"], [d["changed"] for d in said["decisions"]]) == (
+        1,
+        [False, True],
+    )
+    assert code(ann, approval, "approve", {"input_version": 0}) == (409, "approval-changed")
+    assert owner.get(f"/v1/executions/{execution}")["status"] == "waiting"
+
+    seen = until(lambda: (a := ann.get(f"/v1/approvals/{approval}"))["input_version"] == 1 and a)
+    assert (seen["input"], seen["decisions_count"]) == ({"n": 99}, 1)
+    said = ann.post(path, {"input_version": seen["input_version"]})
+    assert (said["status"], said["decisions_count"]) == ("approved", 2)
+    assert ended(owner, execution)["outcome"] == "succeeded"
+    data = owner.get(f"/v1/executions/{execution}/data")
+    assert data["output"] == {"decision": "approved", "input": {"n": 99}}
+    shown = until(lambda: (a := bob.get(f"/v1/approvals/{approval}"))["status"] == "approved" and a)
+    assert [d["by"] for d in shown["decisions"]] == [
+        api.get("/v1/me")["person"]["id"] for api in (ann, bob, ann)
+    ]
+
+
 def test_one_rejection_ends_it_and_nothing_is_edited_without_a_schema(world: World) -> None:
     owner, ann = world.home.owner, world.member("ann", "runner")
     workflow = publish(owner, asker(new("simple"), "role:runner"))

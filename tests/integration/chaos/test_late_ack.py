@@ -14,7 +14,7 @@ from libs.common.bus import Bus
 from libs.common.messages import Recorded
 from libs.common.pull import ensure_stream
 from libs.common.tasks import end
-from libs.common.testing import PASSWORD, eventually
+from libs.common.testing import PASSWORD, arrived, eventually
 from services.executor import work
 from services.executor.app import Executor
 from services.executor.contract import FindCalls
@@ -105,7 +105,7 @@ async def test_a_zombies_late_ack_after_the_first_commit_loses_nothing(
     await eventually(look, lambda types: "wait-began" in types)
 
     await held.ack()
-    await zombie.bus.nc.flush()
+    await arrived(zombie.bus.nc)
     await eventually(lambda: queued(bed), lambda left: left == 0)
     bed.executors.remove(second)
     await die(second)
@@ -127,7 +127,7 @@ async def test_a_zombies_ack_before_any_commit_takes_the_item_and_the_key_starts
     unanswered = await bed.send("pause", {"n": 1}, key="k", respond="accepted", deadline_s=60)
     held = await zombie.take()
     await held.ack()
-    await zombie.bus.nc.flush()
+    await arrived(zombie.bus.nc)
     await eventually(lambda: queued(bed), lambda left: left == 0)
     only = await bed.add_executor()
 

@@ -11,6 +11,7 @@ from cli.checks_bus import differences
 from cli.external import ask_once, check_nats
 from cli.permissions import ABOUT_ITSELF, SERVICES, users
 from libs.common.pull import ensure_consumer, ensure_event_stream
+from libs.common.testing import arrived
 from libs.embedded.children import CannotStart
 from libs.embedded.nats import Nats
 from libs.embedded.testing import temporary_nats
@@ -95,7 +96,7 @@ async def test_a_service_reads_another_ones_events_and_answers_questions(server)
         await asked.respond(b'{"yes": true}')
 
     await writer.subscribe("workflows.query.ready", cb=answer)
-    await writer.flush()
+    await arrived(writer)
     said = await reader.request("workflows.query.ready", b"", timeout=10)
 
     assert (message.data, said.data) == (b"[]", b'{"yes": true}')
@@ -116,7 +117,7 @@ async def test_a_service_asks_for_the_keys_that_it_was_granted(server):
         await asked.respond(asked.subject.encode())
 
     await identity.subscribe("identity.query.find-key.*.*", cb=answer)
-    await identity.flush()
+    await arrived(identity)
     said = await audit.request("identity.query.find-key.audit.audit", b"", timeout=10)
 
     assert said.data == b"identity.query.find-key.audit.audit"
