@@ -1,9 +1,16 @@
 """What the body of a hook call becomes: JSON as it is, a form's texts, and a file of all else."""
 
 from dataclasses import dataclass
-from email.message import Message
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
+
+from multipart import (
+    MultipartError,
+    MultipartSegment,
+    ParserLimitReached,
+    PushMultipartParser,
+    parse_options_header,
+)
 
 from libs.common import ids
 from libs.common.chunks import Cutter, seal_piece
@@ -78,7 +85,7 @@ def _body(content_type: str | None, body: bytes) -> Any:
     if media == FORM:
         return _form(body)
     if media == PARTS:
-        return _parts(body, _said(content_type or "").get_param("boundary"))
+        return _parts(body, parse_options_header(content_type or "")[1].get("boundary"))
     if MEDIA_TYPE.fullmatch(media) and not media.startswith("multipart/"):
         return Sent(media, body)
     problem = FieldProblem(
@@ -105,42 +112,40 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _parts(body: bytes, boundary: Any) -> dict[str, Any]:
+def _parts(body: bytes, boundary: str | None) -> dict[str, Any]:
     """The parts of a form (RFC 7578): texts, and what has a file name or a type of its own."""
-    if not isinstance(boundary, str) or not 0 < len(boundary) <= 70 or not boundary.isascii():
+    if not boundary:
         raise Malformed("the form names no boundary")
-    first, *parts = (b"\r\n" + body).split(b"\r\n--" + boundary.encode())
-    if not parts or not parts[-1].startswith(b"--") or first.strip():
-        raise Malformed("the form can't be read: it does not end with its boundary")
-    if len(parts) > PARTS_MAX + 1:
-        raise Malformed(f"a form has at most {PARTS_MAX} parts (limit form_parts)")
-    return _once_each([_part(part) for part in parts[:-1]])
+    found: list[tuple[str, Any]] = []
+    try:
+        with PushMultipartParser(boundary, max_segment_count=PARTS_MAX, strict=True) as parser:
+            segment, content = None, b""
+            for event in parser.parse(body):
+                if isinstance(event, MultipartSegment):
+                    segment, content = event, b""
+                elif event is not None:
+                    content = bytes(event)  # all of it: the body came in one piece
+                elif segment is not None:
+                    found.append(_part(segment, content))
+    except ParserLimitReached as error:
+        limits = f"at most {PARTS_MAX} parts, each with few and short headers (limit form_parts)"
+        raise Malformed(f"a form has {limits}: {error}") from None
+    except MultipartError as error:
+        raise Malformed(f"the form can't be read: {error}") from None
+    if not found:
+        raise Malformed("the form has no part")
+    return _once_each(found)
 
 
-def _part(part: bytes) -> tuple[str, Any]:
-    head, found, content = part.partition(b"\r\n\r\n")
-    lines = head.decode("utf-8", "replace").split("\r\n")
-    fields = {name.strip().lower(): value.strip()
-              for name, _, value in (line.partition(":") for line in lines[1:])}  # fmt: skip
-    disposition = _said(fields.get("content-disposition", ""))
-    name = disposition.get_param("name")
-    if not found or lines[0].strip() or not isinstance(name, str):
-        raise Malformed("a part of the form has no name")
-    media = media_of(fields.get("content-type")) or TEXT
-    if disposition.get_param("filename") is None and media == TEXT:
+def _part(segment: MultipartSegment, content: bytes) -> tuple[str, Any]:
+    media = media_of(segment.content_type) or TEXT
+    if segment.filename is None and media == TEXT:
         try:
-            return name, content.decode()
+            return segment.name or "", content.decode()
         except UnicodeDecodeError:
             raise Malformed("a text of the form is not UTF-8") from None
     fits = MEDIA_TYPE.fullmatch(media) and not media.startswith("multipart/")
-    return name, Sent(media if fits else BYTES, content)
-
-
-def _said(value: str) -> Message:
-    """A header's value with its parameters."""
-    message = Message()
-    message["content-type"] = value
-    return message
+    return segment.name or "", Sent(media if fits else BYTES, content)
 
 
 async def store_files(
