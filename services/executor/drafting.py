@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from libs.common import clock, ids
-from libs.common.errors import InvalidInput
+from libs.common.errors import Forbidden, InvalidInput
 from libs.common.eventstore import rows, stream_of
 from libs.common.messages import Meta
 from libs.language.steps import Block
@@ -41,6 +41,7 @@ from services.workflows.contract import (
     AlreadyArchived,
     DraftDocument,
     FindDraftDocument,
+    ReviewNeeded,
     workflow_stream,
 )  # fmt: skip
 
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 TEXT_MAX = 4000
 TRY_S = 60.0
 COMPUTE_S = 5.0
+EDIT = "workflows:edit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +61,24 @@ class Draft:
     found: Published
     version: int
     value: Any
+    reviewed: bool
 
 
-async def draft_of(engine: "Engine", workflow: str, meta: Meta) -> Draft:
-    """Raises NotFound, WorkflowInvalid, AlreadyArchived."""
-    answer = await engine.bus.ask(FindDraftDocument(workflow=workflow), meta)
+async def draft_of(engine: "Engine", workflow: str, meta: Meta, *, effects: bool = False) -> Draft:
+    """With `effects` what it does is done: that takes who may write it, and a review where the
+    organization publishes with four eyes.
+
+    Raises NotFound, WorkflowInvalid, AlreadyArchived, Forbidden, ReviewNeeded.
+    """
+    if effects and EDIT not in meta.permissions:
+        raise Forbidden(f"a draft with its effects needs {EDIT}", permission=EDIT)
+    answer = await engine.bus.ask(FindDraftDocument(workflow=workflow, effects=effects), meta)
     said = answer.as_a(DraftDocument)
     if said.archived:
         raise AlreadyArchived("the workflow is archived")
     value = await opened(engine, meta.organization, said.workflow_id, said.document)
     found = drafted(meta.organization, said.workflow_id, 0, value)
-    return Draft(found, said.draft_version, value)
+    return Draft(found, said.draft_version, value, said.reviewed)
 
 
 async def opened(engine: "Engine", org: str, workflow: str, sealed: str) -> Any:
@@ -85,7 +94,7 @@ async def start_draft(
 ) -> str:
     """The execution's id once it is promised. Nothing of it is counted, nor waits for a place."""
     org, found = meta.organization, draft.found
-    must_fit(pins, steps_of(found.document))
+    must_fit(pins, steps_of(found.document), approvals=not draft.reviewed)
     key = await engine.service.keys.key(org, PURPOSE)
     execution = ids.derived("exe", org, "draft", found.workflow, meta.command_id or ids.new("call"))
     stream = stream_of("execution", org, execution)
@@ -134,6 +143,8 @@ async def try_step(engine: "Engine", draft: Draft, command: TryStep, meta: Meta)
     names = names_for(alone, given, variables, clock.now(), execution, "draft") | scope
     mocks = {} if command.mock is None else {command.step: command.mock}
     if command.effects and not mocks:
+        if draft.reviewed:
+            raise ReviewNeeded("nobody has reviewed a step with names of your own", review=None)
         fact = StepTried(
             workflow_id=draft.found.workflow, draft_version=draft.version, step=command.step
         )

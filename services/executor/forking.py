@@ -11,7 +11,7 @@ from itertools import takewhile
 
 from libs.common.errors import FieldProblem
 from libs.language.document import Document
-from libs.language.steps import ForEachStep, Pages, ParallelStep, PythonStep, TryStep
+from libs.language.steps import ApprovalStep, ForEachStep, Pages, ParallelStep, PythonStep, TryStep
 from services.executor.contract import UnknownStep
 from services.executor.outline import Stand, named_blocks, outline
 from services.executor.paths import Place, place_of
@@ -126,6 +126,18 @@ def undone_before(fork: Fork, state: Going) -> list[FieldProblem]:
         )
         for path, one in state.undos.items()
         if one.ended is not None and one.ended.outcome == "done" and fork.keeps(path)
+    ]  # fmt: skip
+
+
+def agreed_before(document: Document, kept: Iterable[str]) -> list[FieldProblem]:
+    """Kept results that people gave: they said nothing about another input."""
+    stands = outline(document)
+    return [
+        FieldProblem(
+            pointer=path, rule="approval",
+            detail=f"{path} was decided about the input as it was; begin there or before it",
+        )
+        for path in kept if isinstance(stands[place_of(path).id].step, ApprovalStep)
     ]  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from libs.common.errors import FieldProblem, InvalidInput
-from libs.language.steps import ForEachStep, Step
+from libs.language.steps import ApprovalStep, ForEachStep, Step
 from services.executor.host import MISSING
 from services.executor.paths import place_of
 
@@ -25,8 +25,9 @@ def is_step(path: str) -> bool:
     return "#" not in path and "." not in path
 
 
-def must_fit(pins: Mapping[str, Any], steps: Mapping[str, Step]) -> None:
-    """Raises InvalidInput for what is no step of the document, or a loop."""
+def must_fit(pins: Mapping[str, Any], steps: Mapping[str, Step], *, approvals: bool) -> None:
+    """Raises InvalidInput for what is no step of the document, or a loop; and for an approval,
+    where what was reviewed is that people are asked."""
     problems: list[FieldProblem] = []
     for path in pins:
         pointer = f"/pins/{path}"
@@ -40,6 +41,9 @@ def must_fit(pins: Mapping[str, Any], steps: Mapping[str, Step]) -> None:
         elif isinstance(step, ForEachStep):
             detail = "a loop can't be pinned; pin the steps in it"
             problems.append(FieldProblem(pointer=pointer, rule="block-shape", detail=detail))
+        elif isinstance(step, ApprovalStep) and not approvals:
+            detail = "a reviewed draft asks people; what they say can't be pinned"
+            problems.append(FieldProblem(pointer=pointer, rule="approval", detail=detail))
     if len(pins) > PINS_MAX:
         detail = f"{len(pins)} pins; at most {PINS_MAX}"
         problems.append(FieldProblem(pointer="/pins", rule="too-many", detail=detail))

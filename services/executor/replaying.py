@@ -31,7 +31,7 @@ from services.executor.documents import Published
 from services.executor.domain import Replayed
 from services.executor.facts import EVENT_BYTES_MAX
 from services.executor.file_values import referred_by
-from services.executor.forking import Fork, incompatible, undone_before
+from services.executor.forking import Fork, agreed_before, incompatible, undone_before
 from services.executor.names import fitting
 from services.executor.signals import history, signal
 from services.executor.standing import Standing, standing
@@ -72,7 +72,7 @@ async def replay_one(engine: "Engine", execution: str, wanted: Wanted, meta: Met
     )  # fmt: skip
     if now.archived:
         raise AlreadyArchived("the workflow is archived")
-    kept = _kept(old, was, now, wanted.from_step)
+    kept = _kept(old, was, now, wanted)
     new = ids.derived("exe", org, "replay", execution, meta.command_id or ids.new("call"))
     made = await _events(engine, key, old, was, now, new, wanted, kept)
     admission = await _admission(engine, org, old, now, key, made[1])
@@ -95,13 +95,15 @@ def _tells_of(new: str, one: Recorded) -> bool:
     return one.type == ExecutionReplayed.type and one.json()["replay_id"] == new
 
 
-def _kept(old: Standing, was: Published, now: Published, from_step: str | None) -> list[str]:
+def _kept(old: Standing, was: Published, now: Published, wanted: Wanted) -> list[str]:
     """The paths whose results hold, in the order of the log. Raises NotCompatible, UnknownStep."""
-    fork = Fork(was.document, from_step)
+    fork = Fork(was.document, wanted.from_step)
     kept = [path for path in old.state.results if fork.keeps(path)]
     reasons = undone_before(fork, old.state)
+    if wanted.input is not None:
+        reasons += agreed_before(was.document, kept)
     if now is not was:
-        Fork(now.document, from_step)
+        Fork(now.document, wanted.from_step)
         reasons += incompatible(was.document, now.document, kept)
     if reasons:
         raise NotCompatible(

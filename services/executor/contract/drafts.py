@@ -153,8 +153,8 @@ class StartDraft(
     """Runs the draft as it is now, with its effects; it is neither counted nor billed.
 
     `pins` are results by step (`post`, or one item's `post[3]`) that are taken instead of doing
-    the step. Refuses: workflow-invalid, workflow-archived,
-    invalid-input.
+    the step; of a reviewed draft no approval is pinned. Takes `workflows:edit` too. Refuses:
+    workflow-invalid, workflow-archived, review-needed, permission-missing, invalid-input.
     """
 
     workflow: Word
@@ -166,7 +166,8 @@ class TryStep(
     Command, type="executor.command.try-step", permission="executions:start", answers=TriedShown
 ):
     """One step of the draft with given names. What it asks of the world is answered by `mock`,
-    done with `effects`, else refused."""
+    done with `effects`, else refused. `effects` takes `workflows:edit` too, and is refused
+    (review-needed) where the organization publishes with four eyes."""
 
     workflow: Word
     step: Word

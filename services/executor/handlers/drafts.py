@@ -27,7 +27,7 @@ def register(r: NatsRouter, engine: Engine) -> None:
     async def start_execution(command: StartDraft, meta: CausedBy) -> NatsResponse:
         if (before := await engine.service.answered_before(meta)) is not None:
             return before
-        draft = await draft_of(engine, command.workflow, meta)
+        draft = await draft_of(engine, command.workflow, meta, effects=True)
         given = command.input if command.input is not None else {}
         made = await start_draft(engine, draft, given, pins_of(command.pins), meta)
         shown = DraftStartedShown(execution=made, draft_version=draft.version)
@@ -40,7 +40,8 @@ def register(r: NatsRouter, engine: Engine) -> None:
     async def try_a_step(command: TryStep, meta: CausedBy) -> NatsResponse:
         if (before := await engine.service.answered_before(meta)) is not None:
             return before
-        draft = await draft_of(engine, command.workflow, meta)
+        effects = command.effects and command.mock is None
+        draft = await draft_of(engine, command.workflow, meta, effects=effects)
         shown = await try_step(engine, draft, command, meta)
         stream = stream_of("tried", meta.organization, draft.found.workflow)
         return await engine.service.decide(

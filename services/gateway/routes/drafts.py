@@ -28,13 +28,14 @@ SIMULATED_S = 70.0
 
 
 @routes.post("/v1/workflows/{workflow}/draft/run", DraftStartedShown, status=202,
-             refuses=(*REFUSES, "invalid-input"))  # fmt: skip
+             refuses=(*REFUSES, "invalid-input", "review-needed"))  # fmt: skip
 async def run_draft(
     call: ExecutionStarter, workflow: str, body: Annotated[dict[str, Any], Depends(RUN)]
 ) -> Response:
     """Run the draft as it is now, with its effects. It is not counted, and waits for no place.
 
-    `pins` are results by step (`post`, `post[3]`) that are taken instead of doing the step.
+    It takes `workflows:edit` too, and where the organization publishes with four eyes an approved
+    review. `pins` are results by step (`post`, `post[3]`) that are taken instead of doing the step.
     """
     return await call.carry_out(
         StartDraft, {"workflow": workflow},
@@ -43,7 +44,7 @@ async def run_draft(
 
 
 @routes.post("/v1/workflows/{workflow}/draft/steps/{step}/try", TriedShown, takes_s=SIMULATED_S,
-             refuses=(*REFUSES, "unknown-step"))  # fmt: skip
+             refuses=(*REFUSES, "unknown-step", "review-needed"))  # fmt: skip
 async def try_step(
     call: ExecutionStarter, workflow: str, step: str,
     body: Annotated[dict[str, Any], Depends(TRY)],
@@ -51,6 +52,7 @@ async def try_step(
     """Try one step of the draft with the names in `scope`.
 
     What it asks of the world is answered by `mock`, done with `"effects": true`, else it stops.
+    Effects take `workflows:edit` too, and an organization that does not publish with four eyes.
     """
     return await call.carry_out(TryStep, {"workflow": workflow, "step": step}, **body)
 

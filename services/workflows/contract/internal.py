@@ -82,19 +82,27 @@ class TriggerFound(Message):
 
 
 class DraftDocument(Message):
-    """The draft as JSON, sealed for the workflow's stream under the purpose `content`."""
+    """The draft as JSON, sealed for the workflow's stream under the purpose `content`.
+
+    `reviewed`: the organization publishes with four eyes, and exactly this draft was approved.
+    """
 
     workflow_id: WorkflowId
     name: Name
     draft_version: Version
     archived: Flag
+    reviewed: Flag
     document: SealedJson
 
 
 class FindDraftDocument(Query, type="workflows.query.draft-document", answers=DraftDocument):
-    """The executor asks for a draft that it runs or tests, or WorkflowInvalid."""
+    """The executor asks for a draft that it runs or tests, or WorkflowInvalid.
+
+    With `effects` what it does is done: ReviewNeeded where it would have to be reviewed first.
+    """
 
     workflow: Word
+    effects: Flag = False
 
 
 class FindTrigger(Query, type="workflows.query.trigger", answers=TriggerFound):

@@ -1,5 +1,7 @@
 """Executions done again from a step, and moved to another version, on real servers."""
 
+import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from tests_support.replays import ended, output, replayed, republished
 from libs.common.errors import Conflict, DomainError, Rejected
 from services.executor import migrating, replaying
 from services.executor.contract import MigrateExecution, ReplayExecution
+from services.executor.deciding import Decide
 from services.executor.domain import Pause, Resume
 from tests.fakes.receiver import Answer
 
@@ -148,6 +151,31 @@ async def test_a_replay_from_the_start_may_have_another_input(world: World) -> N
     await ended(world, shown["id"])
     assert await output(world, shown["id"]) == 9
     assert world.paths == ["/a", "/a"]
+
+
+async def test_what_people_agreed_to_does_not_hold_for_another_input(world: World) -> None:
+    future = await world.send(f"""
+steps:
+  - {{id: ok, approval: {{by: ["role:admin"], message: "pay?"}}}}
+  - {step("pay", "/pay")}
+""")
+    approval = await world.approval(await world.waiting())
+    await world.signal(await world.waiting(), Decide(
+        approval, "per_a", True, "per_1", "approved", None, None, datetime.now(UTC)
+    ))  # fmt: skip
+    said = await asyncio.wait_for(future, 60)
+
+    with pytest.raises(Conflict) as refused:
+        await replayed(world, said.execution, from_step="pay", input={"n": 9})
+    assert refused.value.code == "not-compatible"
+    assert [(e.pointer, e.rule) for e in refused.value.errors] == [("ok", "approval")]
+    same = await replayed(world, said.execution, from_step="pay")
+    assert (await ended(world, same["id"]))["outcome"] == "succeeded"
+    with pytest.raises(Conflict):
+        await replayed(world, same["id"], from_step="pay", input={"n": 9})
+    again = await replayed(world, said.execution, from_step="ok", input={"n": 9})
+    assert await world.approval(again["id"]), "they are asked anew"
+    assert world.paths == ["/pay", "/pay"]
 
 
 WAITING = f"""

@@ -5,7 +5,7 @@ from typing import Any
 from tests_support.api import YAML, Api
 from tests_support.meetings import new
 from tests_support.stack import until
-from tests_support.world import World, greeter
+from tests_support.world import World, asker, greeter
 
 
 def team(world: World) -> tuple[Api, Api]:
@@ -42,6 +42,45 @@ def test_a_draft_goes_through_the_hands_of_two(world: World) -> None:
     assert builder.get("/v1/reviews?status=approved")["data"] == [approved]
     assert code(builder, approve) == (409, "already-decided")
     assert owner.post(f"{path}/publish", {"draft_version": 3})["published"] == 1
+
+
+def test_a_draft_that_nobody_reviewed_does_nothing_outside(world: World) -> None:
+    owner, builder = team(world)
+    made = owner.post(
+        "/v1/workflows", content=asker(new("pays")).encode(), headers={"content-type": YAML}
+    )
+    path = f"/v1/workflows/{made['id']}"
+    run, attempt = f"{path}/draft/run", f"{path}/draft/steps/ok/try"
+    assert code(owner, run, {"input": {"n": 1}}) == (409, "review-needed")
+    assert code(owner, attempt, {"effects": True}) == (409, "review-needed")
+    assert owner.ask("POST", attempt, {"mock": {"decision": "approved"}}).status_code == 200
+
+    review = owner.post(f"{path}/reviews", {"draft_version": 1})
+    builder.post(f"/v1/reviews/{review['id']}/approve", {})
+    refused = owner.ask("POST", run, {"pins": {"ok": {"decision": "approved"}}})
+    assert (refused.status_code, refused.json()["errors"][0]["rule"]) == (422, "approval")
+    assert code(owner, attempt, {"effects": True}) == (409, "review-needed")
+    started = owner.post(run, {"input": {"n": 1}})
+    shown = until(
+        lambda: (
+            (e := owner.get(f"/v1/executions/{started['execution']}"))["status"] == "waiting" and e
+        )
+    )
+    assert shown["mode"] == "draft"
+    owner.post(f"/v1/executions/{started['execution']}/cancel", {})
+
+
+def test_a_draft_with_its_effects_is_run_by_who_may_write_it(world: World) -> None:
+    runner = world.member("runs", "runner")
+    path = f"/v1/workflows/{world.home.ids['asks']}"
+    assert code(runner, f"{path}/draft/run", {}) == (403, "permission-missing")
+    assert code(runner, f"{path}/draft/steps/ok/try", {"effects": True}) == (
+        403, "permission-missing",
+    )  # fmt: skip
+    mocked = runner.ask("POST", f"{path}/draft/steps/ok/try", {"mock": {"decision": "approved"}})
+    assert mocked.status_code == 200
+    started = runner.post(f"{path}/executions", {"input": {"n": 1}})
+    runner.post(f"/v1/executions/{started['execution']}/cancel", {})
 
 
 def test_an_api_key_is_its_makers_pen(world: World) -> None:
