@@ -4,8 +4,8 @@
     python audit_verify.py proof FILE --key KEY        a proof file of one entry
     python audit_verify.py receipt FILE --key KEY      a receipt of what was forgotten
     python audit_verify.py live URL --trail TRAIL --token-env NAME --key KEY
-KEY is the verifier key that you were given before. `--receipt FILE` holds an export or a proof to a
-receipt. The last checkpoint of a trail is remembered, so a later rewrite is seen.
+KEY is the verifier key that you were given before. Exports and proofs are held to `--receipt FILE`,
+a checkpoint has to be signed by each `--witness KEY` too; the last one of a trail is remembered.
 Exit code 0: sound; 1: says what is wrong and where; 2: cannot be read.
 """
 # fmt: off
@@ -28,8 +28,7 @@ from urllib.parse import urlencode, urlsplit
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-FIELDS = ["id", "type", "time", "producer", "number", "actor", "resource", "version", "outcome",
-          "address", "agent", "request", "data"]
+FIELDS = "id type time producer number actor resource version outcome address agent request data"
 TEXT, MAYBE, INT, DICT, LIST, HASH = (str,), (str, type(None)), (int,), (dict,), (list,), (bytes,)
 HEADER = {"format": TEXT, "trail": TEXT, "first": INT, "count": INT, "verifier_key": TEXT}
 ENTRY = {"seq": INT, "day": INT, "class": TEXT, "leaf": HASH}
@@ -38,9 +37,9 @@ TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z"
 CHECKPOINT = r"(.+)/(trail_[0-9a-z]{26})\n(0|[1-9][0-9]{0,17})\n(.+)\n"
 RECEIPT = rf"(.+)/receipts\n(rcp_\w+)\n(trail_\w+)\n(?:day|hold) (.+)\n{TIME}\n(.+)\n(.+)\n"
 FORGETTING = ("audit.event.day-forgotten", "audit.event.hold-lifted")
-EMPTY = hashlib.sha256().digest()
 SAFE = r"https://|http://(127\.0\.0\.1|localhost|\[::1\])(:|/|$)"
 BYTES_MAX, WRONG_MAX, TIMEOUT_S = 1 << 20, 20, 30
+SIGNER, WITNESS, EMPTY = b"\x01", b"\x04", hashlib.sha256().digest()  # kinds of keys, no leaves
 Leaves = tuple[int, int]  # from the first one to before the second
 Checkpoint = tuple[str, int, bytes]  # trail, size, root
 
@@ -55,7 +54,6 @@ def place(where: str) -> Any:
         yield
     except Wrong as error:
         raise Wrong(where + (", " if str(error)[:6] == "field " else ": ") + str(error)) from None
-
 def unb64(text: Any, field: str, length: int | None = 32) -> bytes:
     data = b""
     with contextlib.suppress(ValueError, TypeError):
@@ -80,9 +78,8 @@ def take(found: Any, kinds: dict[str, Any], field: str = "") -> list[Any]:
     right = isinstance(found, dict) and set(found) == set(kinds)
     need(right, f"has not exactly these names: {', '.join(kinds)}", field)
     for name, kind in kinds.items():
-        right = kind is HASH or type(found[name]) in kind
-        right = right and (kind is not INT or 0 <= found[name] < 1 << 63)
-        need(right, f"{ascii(found[name])[:60]} is no such value", field or name)
+        right = type(found[name]) in kind and (kind is not INT or 0 <= found[name] < 1 << 63)
+        need(kind is HASH or right, f"{ascii(found[name])[:60]} is no such value", field or name)
     return [unb64(found[n], field or n) if k is HASH else found[n] for n, k in kinds.items()]
 
 def lp(text: str) -> bytes:
@@ -96,15 +93,14 @@ def commitment(name: str, field: dict[str, Any]) -> bytes:
     given = hashlib.sha256(b"troth/audit/field/v1" + lp(name) + salt + shown).digest()
     need(given == stated, "value and salt do not give the commitment", name)
     return stated
-
 def check_entry(options: Any, trail: str, found: dict[str, Any]) -> bytes:
     """The leaf of an entry that holds in itself: its fields, its day, its body, its leaf."""
     kinds, told = ENTRY | ({"body": HASH} if "body" in found else {"fields": DICT}), set[str]()
     seq, day, class_, leaf, body = take(found, kinds)
     need(day < 1 << 21, f"{day} is none", "day")
     if "fields" in found:
-        take(body, dict.fromkeys(FIELDS, DICT), "fields")
-        parts = b"".join(lp(name) + commitment(name, body[name]) for name in FIELDS)
+        take(body, dict.fromkeys(FIELDS.split(), DICT), "fields")
+        parts = b"".join(lp(name) + commitment(name, body[name]) for name in FIELDS.split())
         time, of_day = body["time"].get("value"), str(date(1970, 1, 1) + timedelta(day))
         of_then = time is None or (re.fullmatch(TIME, time) and of_day <= time)
         need(of_then, f"{day} is {of_day}, later than its time {ascii(time)[:60]}", "day")
@@ -146,21 +142,25 @@ def hashed(ranges: list[Leaves], hashes: Any, field: str) -> dict[Leaves, bytes]
     need(type(hashes) is list and len(hashes) == len(ranges), f"takes {len(ranges)} hashes", field)
     return {at: unb64(one, field) for at, one in zip(ranges, hashes, strict=True)}
 
-def opened(note: Any, key: str, says: str) -> list[str]:
-    """What a C2SP note says that this key has signed."""
-    name, id_, public = key.split("+", 2)
-    text, _, below = str(note).rpartition("\n\n")
-    text, by, lines = text + "\n", f"— {name} ", below.split("\n")
-    given = [unb64(line[len(by):], "checkpoint", None) for line in lines if line.startswith(by)]
-    mine = [one[4:] for one in given if one[:4].hex() == id_]
+def signed(note: Any, key: str, kind: bytes) -> str:
+    """The text of a C2SP note that this key has signed; a witness signs a time and the text."""
+    name, id_, of = key.split("+", 2)
+    raw, (text, _, below) = base64.b64decode(of, validate=True), str(note).rpartition("\n\n")
+    if hashlib.sha256(f"{name}\n".encode() + raw).digest()[:4].hex() != id_ or raw[:1] != kind:
+        raise ValueError(f"{key} is no Ed25519 verifier key of such a signer")
+    found = re.findall(f"^— {re.escape(name)} (.*)$", below, re.MULTILINE)
+    mine = [one[4:] for line in found if (one := unb64(line, "checkpoint", None))[:4].hex() == id_]
     need(len(mine) == 1, f"{name} has not signed it with this key, or not once", "checkpoint")
+    time, signature = (mine[0][:8], mine[0][8:]) if kind == WITNESS else (b"", mine[0])
+    before = f"cosignature/v1\ntime {int.from_bytes(time, 'big')}\n" if time else ""
     with contextlib.suppress(InvalidSignature):
-        verifier = Ed25519PublicKey.from_public_bytes(base64.b64decode(public)[1:])
-        verifier.verify(mine[0], text.encode())
-        if (said := re.fullmatch(says, text)) and f"{said[1]}/audit" == name:
-            return list(said.groups()[1:])
-        raise Wrong("field checkpoint: says nothing such of this signer")
+        Ed25519PublicKey.from_public_bytes(raw[1:]).verify(signature, f"{before}{text}\n".encode())
+        return f"{text}\n"
     raise Wrong(f"field checkpoint: the signature of {name} does not fit")
+def opened(note: Any, key: str, says: str) -> list[str]:
+    if (it := re.fullmatch(says, signed(note, key, SIGNER))) and key.startswith(f"{it[1]}/audit+"):
+        return list(it.groups()[1:])
+    raise Wrong("field checkpoint: says nothing such of this signer")
 def remembered(options: Any, new: Checkpoint, smaller: bool) -> tuple[Checkpoint, Checkpoint]:
     """It, and the last one of its trail that was seen, or an empty one: both have to fit."""
     size, top = options.kept.get(new[0], [0, EMPTY.hex()])
@@ -169,6 +169,8 @@ def remembered(options: Any, new: Checkpoint, smaller: bool) -> tuple[Checkpoint
     return new, (new[0], size, bytes.fromhex(top))
 def checkpoint(options: Any, note: Any, smaller: bool) -> tuple[Checkpoint, Checkpoint]:
     trail, size, top = opened(note, options.key, CHECKPOINT)
+    for witness in options.witness:
+        signed(note, witness, WITNESS)
     return remembered(options, (trail, int(size), unb64(top, "checkpoint")), smaller)
 def receipt(options: Any, file: str) -> tuple[str, Checkpoint, str, set[str]]:
     """The last checkpoint before what was forgotten; its id; each word that its event says too."""
@@ -267,16 +269,14 @@ def main(arguments: list[str] | None = None, program: str | None = None) -> int:
     parser.add_argument("source", help="a file, or the address of an installation")
     parser.add_argument("--key", required=True, help="<name>+<id>+<base 64>")
     parser.add_argument("--receipt", action="append", default=[], help="a file, to be held to it")
+    parser.add_argument("--witness", action="append", default=[], help="a key of one who signs too")
     parser.add_argument("--trail", help="the trail that it has to be of")
     parser.add_argument("--token-env", help="the variable that holds the token")
     parser.add_argument("--memory", type=Path, default=os.path.expanduser("~/.troth-audit.json"))
     parser.add_argument("--older", action="store_true", help="the export is known to be older")
-    options = parser.parse_args(arguments)
+    seen = (options := parser.parse_args(arguments)).memory
     try:
-        seen, (name, id_, public) = options.memory, options.key.split("+", 2)
-        key = base64.b64decode(public, validate=True)
-        if hashlib.sha256(f"{name}\n".encode() + key).digest()[:4].hex() != id_ or key[0] != 1:
-            raise ValueError("--key is no Ed25519 verifier key")
+        need(options.what != "receipt" or not options.witness, "no witness signs a receipt")
         options.kept = dict(json.loads(seen.read_text("utf-8")) if seen.exists() else {})
         options.receipts = [receipt(options, file) for file in options.receipt]
         checks = {"export": check_export, "proof": check_proof, "live": check_live,

@@ -8,9 +8,12 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from libs.trail import exporting, paths, tree
 from libs.trail.canonical import CLASSES, EXPIRED, FIELDS, body, commitments, leaf, salts
-from libs.trail.notes import Checkpoint, Signer, origin_of, signer_name
+from libs.trail.cosignatures import Cosigner, signed_text
+from libs.trail.notes import Checkpoint, Signer, origin_of, signer_name, split_note
 from libs.trail.proofs import Proof
 from tools import inventory
 
@@ -21,6 +24,7 @@ COUNT = 21
 EXPORTED = (5, 13)
 FORGOTTEN_BEFORE = 8
 PROVED = 12
+WITNESS, WITNESS_SEED, COSIGNED_AT = "witness.example/troth", bytes(range(32, 64)), 1_795_305_600
 Values = tuple[str | None, ...]
 
 
@@ -122,6 +126,20 @@ def _signed(all_leaves: Sequence[bytes], hash_of: tree.HashOf) -> dict[str, Any]
         "checkpoint": checkpoint,
         "export": b"".join(exporting.line(one) for one in lines).decode(),
         "proof": str(Proof(PROVED, way, checkpoint, shown[PROVED - first])),
+        **_cosigned(checkpoint),
+    }
+
+
+def _cosigned(checkpoint: str) -> dict[str, Any]:
+    private = Ed25519PrivateKey.from_private_bytes(WITNESS_SEED)
+    witness = Cosigner(WITNESS, private.public_key().public_bytes_raw())
+    said = signed_text(COSIGNED_AT, split_note(checkpoint)[0])
+    line = witness.line(COSIGNED_AT, private.sign(said.encode()))
+    return {
+        "witness_seed": WITNESS_SEED.hex(),
+        "witness_key": str(witness),
+        "cosigned_at": COSIGNED_AT,
+        "cosigned": checkpoint + line,
     }
 
 

@@ -36,6 +36,12 @@ WITHOUT_ORIGIN = Counter(
 )
 LOOKS_LOST = Counter("troth_looks_lost_total", "Looks at payloads that nobody could note")
 EVENTS_PASSED = Counter("troth_events_passed_total", "Events that did not fit a trigger's match")
+WITNESS_BEHIND = Gauge(
+    "troth_witness_behind", "Trails whose last checkpoint a witness has not signed", ["witness"]
+)
+WITNESS_TROUBLES = Counter(
+    "troth_witness_troubles_total", "Asked, and no cosignature came", ["witness", "trouble"]
+)
 RUNNING = Gauge("troth_executions_running", "Executions held by this process")
 
 

@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 from dataclasses import dataclass, field
+from typing import ClassVar, Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -36,14 +37,19 @@ def unb64(text: str, length: int | None = None) -> bytes:
     return data
 
 
-def key_id(name: str, public: bytes) -> bytes:
-    return hashlib.sha256(name.encode() + b"\n" + ED25519 + public).digest()[:KEY_ID_BYTES]
+def key_id(name: str, kind: bytes, public: bytes) -> bytes:
+    return hashlib.sha256(name.encode() + b"\n" + kind + public).digest()[:KEY_ID_BYTES]
 
 
 @dataclass(frozen=True)
 class Verifier:
-    """A public key under its name; its text is `<name>+<id in hex>+<base 64>`."""
+    """A public key under its name; its text is `<name>+<id in hex>+<base 64>`.
 
+    `kind` is the signature's type byte: the same key of another kind is another key.
+    """
+
+    kind: ClassVar[bytes] = ED25519
+    says: ClassVar[str] = "Ed25519"
     name: str
     public: bytes
 
@@ -52,19 +58,19 @@ class Verifier:
             raise BadNote("a key's name has neither spaces nor +")
 
     def __str__(self) -> str:
-        return f"{self.name}+{self.id.hex()}+{b64(ED25519 + self.public)}"
+        return f"{self.name}+{self.id.hex()}+{b64(self.kind + self.public)}"
 
     @property
     def id(self) -> bytes:
-        return key_id(self.name, self.public)
+        return key_id(self.name, self.kind, self.public)
 
     @classmethod
-    def parse(cls, text: str) -> "Verifier":
+    def parse(cls, text: str) -> Self:
         name, _, rest = text.partition("+")
         id_hex, _, encoded = rest.partition("+")
         key = unb64(encoded, 1 + 32)
-        if key[:1] != ED25519:
-            raise BadNote("the key is not for Ed25519")
+        if key[:1] != cls.kind:
+            raise BadNote(f"the key is not for {cls.says}")
         found = cls(name, key[1:])
         if found.id.hex() != id_hex:
             raise BadNote(f"the key's id is {found.id.hex()}, not {id_hex}")
@@ -72,17 +78,25 @@ class Verifier:
 
     def open(self, note: str) -> str:
         """The text that this key signed; BadNote when it did not. Others may sign too."""
+        return self._signed(note)[0]
+
+    def line_of(self, note: str) -> str:
+        """The line with which this key signed; BadNote when it did not."""
+        return f"{DASH}{self.name} {b64(self._signed(note)[1])}\n"
+
+    def _signed(self, note: str) -> tuple[str, bytes]:
         text, signatures = split_note(note)
         for name, data in signatures:
             if name == self.name and data[:KEY_ID_BYTES] == self.id:
                 try:
-                    Ed25519PublicKey.from_public_bytes(self.public).verify(
-                        data[KEY_ID_BYTES:], text.encode()
-                    )
+                    self._verify(text, data[KEY_ID_BYTES:])
                 except InvalidSignature:
                     raise BadNote(f"the signature of {self.name} does not fit") from None
-                return text
+                return text, data
         raise BadNote(f"{self.name} ({self.id.hex()}) has not signed it")
+
+    def _verify(self, text: str, signature: bytes) -> None:
+        Ed25519PublicKey.from_public_bytes(self.public).verify(signature, text.encode())
 
 
 @dataclass(frozen=True)

@@ -82,12 +82,14 @@ class Announcer:
 
 
 async def keep_signing(
-    signer: CheckpointSigner, announcer: Announcer, clock: Clock, every_s: float
-) -> None:
-    """For ever, in the leading process."""
+    signer: CheckpointSigner, announcer: Announcer, then: Callable[[], None], clock: Clock,
+    every_s: float,
+) -> None:  # fmt: skip
+    """For ever, in the leading process; `then` is called when a round has signed what is due."""
     while True:
         try:
             await signer.round(clock())
+            then()
             await announcer.turn(clock())
         except (DomainError, *LOST) as error:
             log.warning("nothing signed", extra={"cause": type(error).__name__})

@@ -84,4 +84,4 @@ class ExportText:
                 stored.of_work(db), row.trail, [(0, row.first), (end, size)]
             )
         left, right = paths.covering(0, row.first, hash_of), paths.covering(end, size, hash_of)
-        return exporting.footer(note, left, right)
+        return exporting.footer(note + row.cosigned, left, right)

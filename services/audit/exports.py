@@ -45,6 +45,7 @@ from services.audit.export_text import PART_ENTRIES, ExportText
 from services.audit.people import People
 from services.audit.proof_tables import export_parts, exports
 from services.audit.signing import CheckpointSigner
+from services.audit.witnessing import Witnesses
 from services.executor.contract import OperationProblem, OperationResult, OperationShown
 
 log = logging.getLogger(__name__)
@@ -83,9 +84,10 @@ class Exports:
 
     def __init__(
         self, service: Service, keys: DayKeys, people: People, signer: CheckpointSigner,
-        clock: Clock,
+        witnesses: Witnesses, clock: Clock,
     ) -> None:  # fmt: skip
         self._service, self._signer, self._clock = service, signer, clock
+        self._witnesses = witnesses
         self._text = ExportText(service, keys, people, signer)
         self._woken = service.lease.woken("exports")
 
@@ -222,6 +224,7 @@ class Exports:
         await self._signer.now(row.trail, self._clock())
         if stored.trail_name(row.trail) in self._signer.refusals:
             raise NotSigned("nothing is signed for this trail any more")
+        await self._witnesses.now(row.trail)
         async with self._service.database.work() as db:
             try:
                 size = (await proving.last_signed(db, row.trail)).size
@@ -229,9 +232,13 @@ class Exports:
                 return False
             if size < first + count:
                 return False
+            lines = await proving.cosigned(db, row.trail, size)
             await db.execute(
                 update(exports).where(exports.c.id == row.id)
-                .values(first=first, count=count, signed_size=size, status="running")
+                .values(
+                    first=first, count=count, signed_size=size, cosigned=lines[size],
+                    status="running",
+                )
             )  # fmt: skip
         return True
 

@@ -23,6 +23,7 @@ from services.audit.people import People
 from services.audit.settings import AuditSettings
 from services.audit.signing import CheckpointSigner, Connect
 from services.audit.signing_key import open_key
+from services.audit.witnessing import Witnesses
 
 LOGINS = ("signer",)
 
@@ -35,6 +36,7 @@ class Proof:
     announcer: Announcer
     digests: Digests
     exports: Exports
+    witnesses: Witnesses
 
 
 def as_signer(service: Service) -> Connect:
@@ -65,19 +67,23 @@ def add_proof(
     key = open_key(place, signer_name(origin))
     memory = Memory(place.with_name(f"{place.name}-seen"))
     signer = CheckpointSigner(key, origin, memory, connect)
+    witnesses = Witnesses(
+        settings.witnesses, service, connect, clock, settings.audit_witness_timeout_s
+    )
     proof = Proof(
         signer, Announcer(service, signer), Digests(service, signer, connect, origin),
-        Exports(service, keys, people, signer, clock),
+        Exports(service, keys, people, signer, witnesses, clock), witnesses,
     )  # fmt: skip
-    service.include(proof_handlers.router(service, keys, people, signer, clock, looks))
+    service.include(proof_handlers.router(service, keys, people, signer, witnesses, clock, looks))
     service.include(export_handlers.router(proof.exports, looks))
 
     async def sign() -> None:
-        await keep_signing(signer, proof.announcer, clock, settings.audit_checkpoint_s)
+        every_s = settings.audit_checkpoint_s
+        await keep_signing(signer, proof.announcer, witnesses.wake, clock, every_s)
 
     async def digest() -> None:
         await keep_digests(proof.digests, clock)
 
-    service.lead += [sign, digest, proof.exports.run]
+    service.lead += [sign, digest, proof.exports.run, witnesses.run]
     service.sweeps += SWEEPS
     return proof

@@ -31,11 +31,12 @@ from services.audit.exports import NOTED
 from services.audit.looking import trail_read
 from services.audit.people import People
 from services.audit.signing import CheckpointSigner
+from services.audit.witnessing import Witnesses
 
 
 def router(
-    service: Service, keys: DayKeys, people: People, signer: CheckpointSigner, clock: Clock,
-    looks: Looks,
+    service: Service, keys: DayKeys, people: People, signer: CheckpointSigner,
+    witnesses: Witnesses, clock: Clock, looks: Looks,
 ) -> NatsRouter:  # fmt: skip
     r = NatsRouter()
 
@@ -66,9 +67,12 @@ def router(
         return reply(await proving.find_digests(service, meta, query))
 
     @r.subscriber(FindVerifierKeys.type, queue=SERVICE)
-    async def find_verifier_keys(query: FindVerifierKeys) -> NatsResponse:
-        key = KeyShown(verifier_key=str(signer.verifier))
-        return reply(page_in_memory([key], query, lambda k: (k.verifier_key, "")))
+    async def find_verifier_keys(query: FindVerifierKeys, meta: CausedBy) -> NatsResponse:
+        shown = [KeyShown(verifier_key=str(signer.verifier), of="signer")]
+        shown += await witnesses.shown(meta)
+        return reply(
+            page_in_memory(shown, query, lambda k: (int(k.of == "signer"), k.verifier_key))
+        )
 
     @r.subscriber(ResumeSigning.type, queue=SERVICE)
     async def resume_signing(command: ResumeSigning, meta: CausedBy) -> NatsResponse:
@@ -83,7 +87,8 @@ def router(
         if command.trail in signer.refusals:
             raise StillRefused("it does not go on from what was signed last")
         async with service.database.work() as connection:
-            shown = proving.checkpoint_shown(await proving.last_signed(connection, trail))
+            row = await proving.last_signed(connection, trail)
+            (shown,) = await proving.checkpoints_shown(connection, row)
         fact = SigningResumed(trail=command.trail)
         stream = stream_of("signing", "instance", command.trail)
         return await service.decide(NOTED, stream, [fact], own, answer=lambda state, version: shown)

@@ -22,12 +22,24 @@ from services.audit.tables import Hashes, TrailKey, metadata
 
 Note = Annotated[str, Field(max_length=2_000), plain("signed note: sizes, hashes, times")]
 DigestBody = Annotated[str, Field(max_length=20_000), plain("numbers of producers, signed for")]
+WitnessKey = Annotated[str, Field(max_length=200), plain("public key of a witness")]
+Cosignature = Annotated[str, Field(max_length=400), plain("signature of a witness, and when")]
+Cosignatures = Annotated[str, Field(max_length=4_000), plain("signatures of witnesses, and when")]
 SIGNED = {"rights": "select"}
 
 checkpoints = Table(
     "checkpoints", metadata,
     column("trail", TrailKey, primary_key=True), column("size", Count, primary_key=True),
     column("root", Hashes), column("note", Note), column("at", Moment),
+    info=SIGNED,
+)  # fmt: skip
+cosignatures = Table(
+    # What witnesses have signed: the line that stands below the note of the checkpoint.
+    "cosignatures", metadata,
+    column("trail", TrailKey, primary_key=True), column("size", Count, primary_key=True),
+    column("witness", WitnessKey, primary_key=True), column("line", Cosignature),
+    column("at", Moment),
+    Index("cosignatures_by_witness", "witness", "at"),
     info=SIGNED,
 )  # fmt: skip
 digests = Table(
@@ -44,7 +56,8 @@ exports = Table(
     column("format", Word), column("from_at", Moment), column("to_at", Moment),
     column("status", Word, server_default="queued"), column("problem", Word | None),
     column("first", Count | None), column("count", Count | None),
-    column("signed_size", Count | None), column("done", Count, server_default="0"),
+    column("signed_size", Count | None),
+    column("cosigned", Cosignatures, server_default=""), column("done", Count, server_default="0"),
     column("bytes", Count, server_default="0"), moment_now("created_at", Moment),
     column("ended_at", Moment | None),
     Index(

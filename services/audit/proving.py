@@ -38,9 +38,10 @@ from services.audit.contract.proof import (
 from services.audit.daykeys import DayKeys
 from services.audit.detail import Opened
 from services.audit.people import People
-from services.audit.proof_tables import checkpoints, digests
+from services.audit.proof_tables import checkpoints, cosignatures, digests
 
 INSTANCE = "instance"
+SIGNATURES_MAX = 15  # of witnesses; with the signer's own as many as every reader of notes takes
 OWN = "select trail from trails where org = current_setting('app.org', true)"
 SIGNED = select(checkpoints).order_by(checkpoints.c.size.desc()).limit(1)
 _counted = msgspec.json.Decoder(list[dict[str, Any]]).decode
@@ -74,17 +75,36 @@ async def last_signed(connection: AsyncConnection, trail: UUID, size: int | None
     return row
 
 
-def checkpoint_shown(row: Any) -> CheckpointShown:
-    return CheckpointShown(
-        trail=stored.trail_name(row.trail), size=row.size, root=b64(row.root),
-        checkpoint=row.note, signed_at=row.at,
-    )  # fmt: skip
+async def cosigned(connection: AsyncConnection, trail: UUID, *sizes: int) -> dict[int, str]:
+    """Of each size the lines of the witnesses that have signed it, as they came."""
+    k = cosignatures.c
+    of = select(k.size, k.line).where(k.trail == trail, k.size.in_(sizes))
+    found: dict[int, list[str]] = {size: [] for size in sizes}
+    for size, line in (await connection.execute(of.order_by(k.at, k.witness))).all():
+        found[size].append(line)
+    return {size: "".join(lines[:SIGNATURES_MAX]) for size, lines in found.items()}
+
+
+async def checkpoints_shown(
+    connection: AsyncConnection, *rows: Any
+) -> list[CheckpointShown]:  # fmt: skip
+    """Of one trail, with the witnesses' signatures behind the signer's own."""
+    lines = await cosigned(connection, rows[0].trail, *(r.size for r in rows)) if rows else {}
+    return [
+        CheckpointShown(
+            trail=stored.trail_name(row.trail), size=row.size, root=b64(row.root),
+            checkpoint=row.note + lines[row.size], signed_at=row.at,
+        )
+        for row in rows
+    ]  # fmt: skip
 
 
 async def find_checkpoint(service: Service, meta: Meta, query: FindCheckpoint) -> CheckpointShown:
     trail = await trail_of(service, meta, query.trail)
     async with service.database.work() as connection:
-        return checkpoint_shown(await last_signed(connection, trail, query.size))
+        row = await last_signed(connection, trail, query.size)
+        (shown,) = await checkpoints_shown(connection, row)
+    return shown
 
 
 async def find_checkpoints(
@@ -94,7 +114,8 @@ async def find_checkpoints(
     statement = seek(select(checkpoints).where(c.trail == trail), query, c.size, c.at)
     async with service.database.work() as connection:
         rows = (await connection.execute(statement)).all()
-    return page_of(rows, query, lambda r: (r.size, r.at), [checkpoint_shown(r) for r in rows])
+        shown = await checkpoints_shown(connection, *rows)
+    return page_of(rows, query, lambda r: (r.size, r.at), shown)
 
 
 async def find_consistency(
@@ -149,10 +170,10 @@ async def find_proof(
         (entry,) = await stored.entries(rows, trail, found.seq, found.seq + 1)
         ranges = paths.inclusion_ranges(found.seq, signed.size)
         hash_of = await stored.hash_of(rows, trail, ranges)
+        lines = await cosigned(connection, trail, signed.size)
     extra = entry_line(entry, found.opened)
-    return ProofShown(
-        proof=str(Proof(found.seq, paths.hashes(ranges, hash_of), signed.note, extra))
-    )
+    note = signed.note + lines[signed.size]
+    return ProofShown(proof=str(Proof(found.seq, paths.hashes(ranges, hash_of), note, extra)))
 
 
 def entry_line(entry: stored.Entry, opened: Opened | None) -> dict[str, Any]:

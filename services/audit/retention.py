@@ -36,8 +36,9 @@ RULES = (
         files=("keys/audit-holds", "keys-second/audit-holds"), keys=("hold",),
     ),
     Retention(
-        "proofs", None, "checkpoints and digests: what was signed stays provable for ever",
-        Purpose.TRAIL, Basis.LEGITIMATE_INTEREST, tables=("checkpoints", "digests"),
+        "proofs", None, "what was signed, by witnesses too, stays provable for ever",
+        Purpose.TRAIL, Basis.LEGITIMATE_INTEREST,
+        tables=("checkpoints", "cosignatures", "digests"),
         events=(
             "checkpoint-signed", "checkpoint-refused", "signing-resumed", "digest-signed",
             "producer-silent", "count-differed",

@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import Field
 
 from services.audit.operator import OperatorSettings
+from services.audit.witnesses import Witness, witnesses_in
 
 
 def places_in(data: Path) -> tuple[Path, Path]:
@@ -21,6 +22,10 @@ class AuditSettings(OperatorSettings):
     the key that signs checkpoints, `audit_origin` the name of the installation in them, and
     `audit_checkpoint_s` how long a trail waits for its next one.
 
+    `audit_witnesses` names up to eight who sign checkpoints along (C2SP tlog-witness), each as
+    `<verifier key>@<address>`, with commas or spaces between; one has `audit_witness_timeout_s` for
+    an answer.
+
     Live streams to a SIEM: `egress_allow` names host:port pairs that the operator allows, with
     commas between; entries are gathered for `siem_gather_s`; what failed is tried again after
     `siem_retry_s`, doubled each time up to `siem_retry_max_s`.
@@ -30,6 +35,8 @@ class AuditSettings(OperatorSettings):
     audit_signing_key: str | None = None
     audit_origin: str = Field(default="troth", pattern=r"^[a-z0-9][a-z0-9.-]{0,99}$")
     audit_checkpoint_s: float = Field(default=60.0, gt=0, le=3600)
+    audit_witnesses: str = ""
+    audit_witness_timeout_s: float = Field(default=10.0, gt=0, le=60)
     egress_allow: str = ""
     siem_gather_s: float = Field(default=1.0, gt=0, le=60)
     siem_sweep_s: float = Field(default=10.0, gt=0, le=600)
@@ -40,6 +47,10 @@ class AuditSettings(OperatorSettings):
     @property
     def allowed_pairs(self) -> list[str]:
         return [pair.strip() for pair in self.egress_allow.split(",") if pair.strip()]
+
+    @property
+    def witnesses(self) -> tuple[Witness, ...]:
+        return witnesses_in(self.audit_witnesses)
 
     @property
     def key_places(self) -> tuple[Path, Path]:

@@ -97,3 +97,28 @@ def covered(start: int, end: int) -> list[tuple[int, int]]:
         found.append((start, start + width))
         start += width
     return found
+
+
+def leads(m: int, n: int, old: bytes, new: bytes, hashes: list[bytes]) -> bool:
+    """Whether a consistency proof leads from one root to the other: `proof`, read backwards."""
+    if m in (0, n):
+        return not hashes and (m == 0 or old == new)
+    left = list(hashes)
+
+    def both(m: int, n: int, whole: bool) -> tuple[bytes, bytes]:
+        """The roots of the first m and of all n leaves of a subtree."""
+        if m == n:
+            same = old if whole else left.pop(0)
+            return same, same
+        k = split(n)
+        if m <= k:
+            before, after = both(m, k, whole)
+            return before, sha256(b"\x01" + after + left.pop(0)).digest()
+        before, after = both(m - k, n - k, False)
+        beside = left.pop(0)
+        return sha256(b"\x01" + beside + before).digest(), sha256(b"\x01" + beside + after).digest()
+
+    try:
+        return both(m, n, True) == (old, new) and not left
+    except IndexError:
+        return False

@@ -195,7 +195,13 @@ class FindTile(OfTrail, type="audit.query.find-tile", permission="audit:read", a
 
 
 class KeyShown(Message):
+    """The signer's, or that of a witness, which signs checkpoints along. For the operator alone of
+    a witness: when it signed last, and how many trails have a checkpoint that it has not signed."""
+
     verifier_key: VerifierKey
+    of: Literal["signer", "witness"]
+    cosigned_at: Moment | None = None
+    behind: Count | None = None
 
 
 class FindVerifierKeys(PageQuery, type="audit.query.find-verifier-keys", answers=Page[KeyShown]):

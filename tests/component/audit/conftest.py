@@ -31,6 +31,7 @@ from services.audit.contract import (
 )
 from services.audit.daykeys import KEPT_DAYS, DayKeys
 from services.audit.settings import AuditSettings
+from tests.fakes.witness import Witness
 
 ONE, TWO = "org_one", "org_two"
 COUNTED = """select (select coalesce(sum(count), 0)::bigint from audit_leaf),
@@ -236,3 +237,15 @@ async def past(servers: Servers, tmp_path: Path) -> AsyncIterator[Past]:
         for service in reversed(made.all()):
             await service.stop()
         await delete_streams(made.settings, "audit", *PRODUCERS)
+
+
+@pytest.fixture
+async def one() -> AsyncIterator[Witness]:
+    async with Witness("witness.example/one", seed=1) as witness:
+        yield witness
+
+
+@pytest.fixture
+async def two() -> AsyncIterator[Witness]:
+    async with Witness("witness.example/two", seed=2) as witness:
+        yield witness

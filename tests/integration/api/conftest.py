@@ -9,19 +9,29 @@ from tests_support.stack import Stack
 from tests_support.world import World, echo, settle_in
 
 from tests.fakes.receiver import receiving
+from tests.fakes.witness import Witness
 
 
 @pytest.fixture(scope="session")
-def _kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept[World]]:
+def witness() -> Witness:
+    """It is away but for the test that needs it."""
+    made = Witness("witness.example/api")
+    made.instead = lambda seen: 503
+    return made
+
+
+@pytest.fixture(scope="session")
+def _kept(tmp_path_factory: pytest.TempPathFactory, witness: Witness) -> Iterator[Kept[World]]:
     @contextmanager
     def made() -> Iterator[World]:
-        with receiving(echo) as receiver:
+        with receiving(echo) as receiver, receiving(witness.reply) as asked:
             stack = Stack(
                 tmp_path_factory.mktemp("stack") / "data", [receiver.pair],
                 {
                     "TROTH_DELIVERY_SWEEP_S": "0.5", "TROTH_TEST_BCRYPT_ROUNDS": "4",
                     "TROTH_STREAM_HEARTBEAT_S": "1", "TROTH_RETENTION_EVERY_S": "5",
                     "TROTH_COUNTS_GATHERED_S": "1",
+                    "TROTH_AUDIT_WITNESSES": witness.setting_at(asked.url),
                 },
             )  # fmt: skip
             try:

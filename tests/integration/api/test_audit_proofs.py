@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 from tests_support.api import Api
+from tests_support.stack import until
 from tests_support.world import World
+
+from libs.trail.notes import Verifier
+from tests.fakes.witness import Witness
 
 VERIFIER = Path(__file__).parents[3] / "cli" / "audit_verify.py"
 LINES = "application/jsonl"
@@ -20,19 +24,25 @@ def folder(tmp_path: Path) -> Path:
 
 
 def key(world: World) -> str:
-    (shown,) = world.public.get("/v1/audit/keys")["data"]
-    return shown["verifier_key"]
+    signer, _ = world.public.get("/v1/audit/keys")["data"]
+    return signer["verifier_key"]
 
 
 def verify(world: World, folder: Path, *words: str, token: str = "") -> str:
     """What the verifier says; it has to find no fault."""
+    said = asked(world, folder, *words, token=token)
+    assert said.returncode == 0, said.stdout + said.stderr
+    return said.stdout
+
+
+def asked(
+    world: World, folder: Path, *words: str, token: str
+) -> "subprocess.CompletedProcess[str]":
     memory = ["--memory", str(folder / "memory"), "--key", key(world)]
-    said = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-I", str(VERIFIER), *words, *memory], capture_output=True, text=True,
         cwd=folder, env={"PATH": os.environ["PATH"], "TOKEN": token}, check=False,
     )  # fmt: skip
-    assert said.returncode == 0, said.stdout + said.stderr
-    return said.stdout
 
 
 def exported(api: Api, format_: str = "jsonl") -> str:
@@ -108,6 +118,29 @@ def test_a_live_instance_verifies_again_and_again(world: World, folder: Path) ->
     assert first != second
     foreign = world.other.owner.get("/v1/audit/checkpoint")["trail"]
     assert owner.ask("GET", f"/v1/audit/checkpoint?trail={foreign}").status_code == 404
+
+
+def test_a_live_instance_is_held_to_the_witness_that_its_operator_named(
+    world: World, folder: Path, witness: Witness
+) -> None:
+    owner = world.home.owner
+    signer, shown = world.public.get("/v1/audit/keys")["data"]
+    assert (signer["of"], shown["of"]) == ("signer", "witness")
+    assert (shown["verifier_key"], shown["cosigned_at"]) == (witness.key, None)
+    trail = owner.get("/v1/audit/checkpoint")["trail"]
+    live = ("live", world.stack.address, "--trail", trail, "--token-env", "TOKEN",
+            "--witness", witness.key)  # fmt: skip
+    token = world.key("audit:read").tokens[0]
+    before = asked(world, folder, *live, token=token)
+    assert before.returncode == 1, before.stdout + before.stderr
+    assert "witness.example/api has not signed it" in before.stdout
+    witness.knows(Verifier.parse(key(world)), f"troth/{trail}")
+    witness.instead = None
+    try:
+        until(lambda: asked(world, folder, *live, token=token).returncode == 0)
+    finally:
+        witness.instead = lambda seen: 503
+    assert {200} <= {*witness.answered}
 
 
 def test_a_checkpoint_is_a_note_for_who_wants_text(world: World) -> None:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import struct
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -61,6 +62,19 @@ def test_the_checkpoint_is_signed_by_the_key_of_the_seed():
 
     assert VECTORS["checkpoint"] == f"{text}\n— troth/audit {signature}\n"
     assert VECTORS["verifier_key"] == f"troth/audit+{id_.hex()}+{key}"
+
+
+def test_the_cosignature_is_of_the_witness_of_the_seed_and_covers_its_time():
+    private = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(VECTORS["witness_seed"]))
+    name, public = trail_vectors.WITNESS, private.public_key().public_bytes_raw()
+    id_ = hashlib.sha256(f"{name}\n".encode() + b"\x04" + public).digest()[:4]
+    text, time = VECTORS["checkpoint"].partition("\n\n")[0] + "\n", VECTORS["cosigned_at"]
+    signature = private.sign(f"cosignature/v1\ntime {time}\n{text}".encode())
+    line = base64.b64encode(id_ + struct.pack(">Q", time) + signature).decode()
+
+    assert VECTORS["cosigned"] == f"{VECTORS['checkpoint']}— {name} {line}\n"
+    key = base64.b64encode(b"\x04" + public).decode()
+    assert VECTORS["witness_key"] == f"{name}+{id_.hex()}+{key}"
 
 
 def test_the_export_covers_the_rest_of_the_tree():
