@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,6 +14,7 @@ import jsonschema_rs
 JSON, MERGE, YAML = "application/json", "application/merge-patch+json", "application/yaml"
 SSE, ANY = "text/event-stream", "*/*"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+PER_S, BURST = 45.0, 150.0  # of a session; the gateway lets 50 and 200 through
 _ADDRESSES = itertools.cycle(range(2, 250))
 
 
@@ -130,15 +132,25 @@ class Api:
             base_url=self.base, transport=transport, timeout=30, trust_env=False
         )
         self._turn: Iterator[str] = itertools.cycle(self.tokens)
+        self._room, self._asked_at = BURST * len(self.tokens), time.monotonic()
 
     def with_token(self, *tokens: str, organization: str | None = None) -> "Api":
         return Api(self.base, self.document, list(tokens), organization)
 
     def headers(self, given: dict[str, str] | None) -> dict[str, str]:
         own = {"Authorization": f"Bearer {next(self._turn)}"} if self.tokens else {}
+        self._pace()
         if self.organization:
             own["Troth-Organization"] = self.organization
         return own | (given or {})
+
+    def _pace(self) -> None:
+        """On a fast machine a walk over everything would be too fast for its sessions."""
+        now, many = time.monotonic(), len(self.tokens)
+        room = self._room + (now - self._asked_at) * PER_S * many
+        self._room, self._asked_at = min(room, BURST * many) - 1, now
+        if many and self._room < 0:
+            time.sleep(-self._room / (PER_S * many))
 
     def ask(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None,

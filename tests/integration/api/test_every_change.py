@@ -179,10 +179,16 @@ def test_a_stale_change_is_told_what_is_there_now(world: World, thing: str) -> N
 def test_of_twenty_writers_at_once_one_wins(world: World, thing: str) -> None:
     line, given = THINGS[thing](world)
     tag = tag_of(world, line)
+
+    def write(n: int) -> httpx.Response:
+        """As a client does: one that a busy machine had no time for asks again."""
+        return until(lambda: (a := change(world, line, given(n), If_Match=tag)).status_code != 503
+                     and a)  # fmt: skip
+
     with ThreadPoolExecutor(20) as pool:
-        answers = list(pool.map(lambda n: change(world, line, given(n), If_Match=tag), range(20)))
+        answers = list(pool.map(write, range(20)))
     won = [answer for answer in answers if answer.status_code < 300]
-    assert len(won) == 1, [a.status_code for a in answers]
+    assert len(won) == 1, [a.text for a in answers]
     lost = {(a.status_code, a.json()["code"]) for a in answers if a not in won}
     assert lost <= {(412, "changed-meanwhile"), (404, "not-found")}
     if not thing.startswith("delete-"):
