@@ -6,6 +6,7 @@ import secrets
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
@@ -30,6 +31,8 @@ from libs.common.privacy import Forgotten, WrappedKey, wrap
 from libs.common.tables import column
 
 T = TypeVar("T")
+# Their own: everybody waits for keys, and would wait behind passwords and documents otherwise.
+THREADS = ThreadPoolExecutor(2, "keys")
 metadata = MetaData()
 data_keys = Table(
     "data_keys", metadata,
@@ -105,7 +108,8 @@ class KeyStore:
         return _find(db, owner, purpose)
 
     async def _run(self, work: Callable[[Connection], T]) -> T:
-        return await asyncio.to_thread(self._in_transaction, work)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(THREADS, self._in_transaction, work)
 
     def _in_transaction(self, work: Callable[[Connection], T]) -> T:
         try:

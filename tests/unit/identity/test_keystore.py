@@ -1,6 +1,8 @@
 """The key store keeps keys, once."""
 
+import asyncio
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,17 @@ async def test_a_key_is_made_once_and_found_by_another_process(tmp_path: Path) -
     assert found is not None
     assert found.kid == first["content"]
     assert len(unwrap(KEK, found.kid, found.wrapped)) == 32
+
+
+async def test_keys_do_not_wait_behind_what_else_needs_threads(tmp_path: Path) -> None:
+    go_on = threading.Event()
+    others = [asyncio.create_task(asyncio.to_thread(go_on.wait)) for _ in range(64)]
+    try:
+        made = await asyncio.wait_for(store_in(tmp_path).ensure("org_1", ("content",)), 30)
+    finally:
+        go_on.set()
+        await asyncio.gather(*others)
+    assert made["content"]
 
 
 async def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
