@@ -150,6 +150,7 @@ class Api:
         room = self._room + (now - self._asked_at) * PER_S * many
         self._room, self._asked_at = min(room, BURST * many) - 1, now
         if many and self._room < 0:
+            # for no event: until the bucket that the gateway keeps of these sessions has room again
             time.sleep(-self._room / (PER_S * many))
 
     def ask(
